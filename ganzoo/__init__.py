@@ -1,0 +1,1 @@
+"""A zoo of generative adversarial networks behind one trainer."""

@@ -1,0 +1,112 @@
+"""The training contracts: what networks, losses and regularizers receive and return. Public; imports torch.
+
+N = batch, Z = latent size, `S...` = shape of one sample: (C, H, W) for pictures, in [-1, 1]; (D,) for points.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+Terms = dict[str, Tensor]  # named scalars; the trainer minimises their sum and logs each
+
+
+@dataclass(frozen=True, slots=True)
+class Players:
+    """The two networks of the game."""
+
+    generator: nn.Module  # (latents [N, Z], labels [N] | None) → samples [N, S...]
+    discriminator: nn.Module  # (samples [N, S...], labels [N] | None) → Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one update draws."""
+
+    real: Float[Tensor, "batch *sample"]
+    labels: Int[Tensor, "batch"] | None
+    latents: Float[Tensor, "batch latent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a discriminator says of samples: always logits, never probabilities."""
+
+    logits: Float[Tensor, "batch"]  # log D / (1 - D); for a critic its score
+    features: Tensor | None = None  # [N, F], of the last hidden layer
+    class_logits: Tensor | None = None  # [N, K]
+    reconstruction: Tensor | None = None  # [N, S...], of discriminators that are auto-encoders
+    code: Tensor | None = None  # [N, Q], what the discriminator reads of structured latents
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """One encounter of the players, made by the trainer.
+
+    In the discriminator's update `fake` carries no gradient to the generator, unless both update at once.
+    In the generator's update `on_real` is there only for losses that need it.
+    """
+
+    batch: Batch
+    fake: Float[Tensor, "batch *sample"]
+    on_real: Verdict | None
+    on_fake: Verdict
+
+
+@runtime_checkable
+class Loss(Protocol):
+    """What each player minimises: mathematics on verdicts. It runs no network and never steps."""
+
+    needs_real_for_generator: bool  # whether `generator` reads `play.on_real`
+
+    def discriminator(self, play: Play) -> Terms:
+        """Terms for the discriminator; `play.on_real` is there."""
+        ...
+
+    def generator(self, play: Play) -> Terms:
+        """Terms for the generator."""
+        ...
+
+
+class Regularizer:
+    """Terms that join any loss, or an act after a step. Override `terms`, or `after_step`, or both.
+
+    One with state also has `state_dict() -> dict[str, Tensor]` and `load_state_dict(state)`.
+    """
+
+    player: Literal["discriminator", "generator"] = "discriminator"
+    interval: int = 1  # acts in every `interval`-th update of its player
+    needs_sample_gradients: bool = False  # whether `play`'s samples shall require gradients
+
+    def terms(self, play: Play, players: Players) -> Terms:
+        """Terms to add to the player's objective; random draws come from torch's global generator."""
+        return {}
+
+    def after_step(self, players: Players) -> None:
+        """Act on the networks after the player's optimizer has stepped."""
+
+
+@runtime_checkable
+class Augmentation(Protocol):
+    """A differentiable change of samples, applied to real and fake alike before the discriminator sees them."""
+
+    def __call__(self, samples: Float[Tensor, "batch *sample"]) -> Float[Tensor, "batch *sample"]: ...
+
+
+@runtime_checkable
+class StartsFromData(Protocol):
+    """A network whose first weights depend on the data, such as output biases from the pixels' means."""
+
+    def start_from(self, real: Float[Tensor, "batch *sample"]) -> None:
+        """Set the weights; called once, before the first step."""
+        ...
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """A component whose state belongs in a checkpoint."""
+
+    def state_dict(self) -> dict[str, Tensor]: ...
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> object: ...

@@ -1,0 +1,1 @@
+"""Records, names and files: what everything else agrees on. Standard library, pluggy and msgspec only."""

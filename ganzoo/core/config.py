@@ -1,0 +1,84 @@
+"""One run, completely described: what a recipe and the command line resolve to, and what `config.json` holds."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from ganzoo.core.errors import BadSetting
+from ganzoo.core.schedule import Schedule
+
+Count = Annotated[int, Meta(ge=1)]
+Fraction = Annotated[float, Meta(ge=0, lt=1)]
+Scheduled = float | Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A component by name, with every option resolved."""
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerConfig:
+    """One player's optimizer; what its rule does not use is ignored."""
+
+    name: Literal["adam", "sgd", "rmsprop"] = "adam"
+    learning_rate: Scheduled = 2e-4
+    betas: tuple[Fraction, Fraction] = (0.5, 0.999)  # adam
+    momentum: Scheduled = 0.0  # sgd, rmsprop
+    smoothing: Fraction = 0.99  # rmsprop: decay of the mean square
+    weight_decay: Annotated[float, Meta(ge=0)] = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All of a run but its components. A step is one generator update."""
+
+    seed: Annotated[int, Meta(ge=0, lt=2**63)] = 0
+    batch_size: Count = 64
+    d_steps: Count = 1  # discriminator updates for each generator update
+    updates: Literal["alternating", "simultaneous"] = "alternating"
+    steps: Count | None = None  # one of these three ends the run
+    epochs: Annotated[float, Meta(gt=0)] | None = None  # passes of the discriminator over the data
+    minutes: Annotated[float, Meta(gt=0)] | None = None  # of training, counted anew when resumed
+    ema_decay: Fraction = 0.999  # of the generator's moving average; 0 = the generator itself
+    checkpoint_every: Count = 1000  # steps
+    keep_checkpoints: Count = 3  # the newest ones; older files are deleted
+    samples_every: Count = 1000  # steps
+    log_every: Count = 50  # steps
+    generator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    discriminator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig(Settings):
+    """Everything that decides what a run computes."""
+
+    recipe: str
+    dataset: Choice
+    latents: Choice
+    generator: Choice
+    discriminator: Choice
+    loss: Choice
+    regularizers: dict[str, dict[str, Any]] = field(default_factory=dict)  # name → options
+    augmentations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    data: str | None = None  # the user's own folder or file, absolute
+
+    def total_steps(self, samples: int) -> int:
+        """Generator updates in the whole run on a data set of that many samples; 0 = as many as `minutes` allow."""
+        if self.steps is not None:
+            return self.steps
+        if self.epochs is not None:
+            return max(1, round(self.epochs * samples / (self.batch_size * self.d_steps)))
+        return 0
+
+
+def check_length(settings: Settings) -> None:
+    """Raise BadSetting unless exactly one of steps, epochs and minutes is set."""
+    given = [name for name in ("steps", "epochs", "minutes") if getattr(settings, name) is not None]
+    if len(given) != 1:
+        found = " and ".join(given) if given else "none of them"
+        raise BadSetting(f"A run ends after steps, epochs or minutes; set one of the three, not {found}.")

@@ -1,0 +1,151 @@
+"""What a plugin hands to the host: small frozen records that import no torch.
+
+N = batch, Z = size of a latent, `S...` = shape of one sample.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
+    from ganzoo.contracts import Augmentation, Loss, Regularizer
+    from ganzoo.latents import Latents
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSpec:
+    """One sample of a dataset; networks are built from it and never ask the user for sizes."""
+
+    shape: tuple[int, ...]  # (C, H, W) for pictures, (D,) for points
+    num_classes: int = 0  # 0 = unlabelled
+
+    @property
+    def is_picture(self) -> bool:
+        return len(self.shape) == 3
+
+    @property
+    def size(self) -> int:
+        """Numbers in one sample."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class NoOptions:
+    """For components that have nothing to set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """What every component says of itself."""
+
+    name: str  # what a user types, e.g. "non-saturating"
+    summary: str  # one line for `ganzoo list`
+    source: str  # arXiv id or URL
+    options: type = NoOptions  # a frozen dataclass with a default for every field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorSpec(Spec):
+    """`build(sample, Z, options)`: a module (latents [N, Z], labels [N] | None) → samples [N, S...]."""
+
+    build: "Callable[[SampleSpec, int, Any], nn.Module]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscriminatorSpec(Spec):
+    """`build(sample, options)`: a module (samples [N, S...], labels [N] | None) → Verdict."""
+
+    build: "Callable[[SampleSpec, Any], nn.Module]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossSpec(Spec):
+    """`build(options)`: what both players minimise."""
+
+    build: "Callable[[Any], Loss]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegularizerSpec(Spec):
+    """`build(options)`: terms added to one player's objective, or an act after its step."""
+
+    build: "Callable[[Any], Regularizer]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentationSpec(Spec):
+    """`build(options)`: a differentiable change of all that the discriminator sees."""
+
+    build: "Callable[[Any], Augmentation]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatentsSpec(Spec):
+    """`build(options)`: the prior p_z, in numpy."""
+
+    build: "Callable[[Any], Latents]"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file that is downloaded once, and checked."""
+
+    name: str
+    urls: tuple[str, ...]  # mirrors, tried in turn
+    digest: str  # of the file as downloaded: "md5:…" or "sha256:…"
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A data set in memory.
+
+    `samples` is uint8 [N, C, H, W] in 0…255 for pictures, float32 [N, D] for points;
+    `labels` is int64 [N] in 0…len(classes) - 1, or None.
+    """
+
+    samples: "np.ndarray[Any, Any]"
+    labels: "np.ndarray[Any, Any] | None" = None
+    classes: tuple[str, ...] = ()
+
+    @property
+    def spec(self) -> SampleSpec:
+        return SampleSpec(tuple(self.samples.shape[1:]), len(self.classes))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a data set's files are, and how to show that reading them goes on."""
+
+    path: Path | None = None  # the user's `--data`, or the folder into which `files` were downloaded
+    track: "Callable[[Iterable[T], str], Iterable[T]]" = field(default=lambda items, _title: items)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSpec(Spec):
+    """`open(source, options)`: the whole data set."""
+
+    open: "Callable[[Source, Any], Data]"
+    licence: str  # of the data, as its owner states it
+    files: tuple[RemoteFile, ...] = ()  # what `open` reads; downloaded where the user has no copy
+    takes_path: bool = False  # whether `open` reads the user's own `--data`, and cannot do without
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A combination that is known to train: words for people, and the settings that differ from defaults."""
+
+    name: str
+    summary: str
+    paper: str  # arXiv id or URL
+    good_for: str
+    expect: str  # which score, after which time, on which machine
+    differences: str  # where a value is not the paper's, and why
+    settings: Mapping[str, Any]  # nested as in the file
+    origin: Path

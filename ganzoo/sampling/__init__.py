@@ -1,0 +1,1 @@
+"""From a bundle to pictures, with numpy and onnxruntime alone."""

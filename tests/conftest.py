@@ -1,0 +1,30 @@
+"""Settings that every test shares."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("ganzoo", deadline=None, derandomize=True, max_examples=25)  # torch's first call is slow
+settings.load_profile("ganzoo")
+
+DATA = os.environ.get("GANZOO_DATA")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """No test reads or fills the user's cache, or finds data by accident."""
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("GANZOO_CACHE", str(cache))
+    monkeypatch.delenv("GANZOO_DATA", raising=False)
+    yield cache
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real data sets, with `mnist` and `cifar10` in it."""
+    if not DATA:
+        pytest.skip("needs real data: set GANZOO_DATA to a folder that holds mnist/ and cifar10/")
+    return Path(DATA).resolve()
