@@ -1,1 +1,79 @@
-"""A zoo of generative adversarial networks behind one trainer."""
+"""A zoo of generative adversarial networks behind one trainer.
+
+    import ganzoo
+
+    run = ganzoo.train("vanilla-mlp", steps=2000)
+    bundle = ganzoo.export(run)
+    pictures = ganzoo.Sampler(bundle).sample(16, seed=0)  # uint8 [16, 8, 8, 1]
+
+Importing ganzoo stays light: torch is imported when a run starts, onnxruntime when a sampler opens.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganzoo.core.run_folder import RunFolder
+    from ganzoo.sampling.sampler import Sampler
+
+__all__ = ["Sampler", "export", "resume", "train"]
+
+
+def train(
+    recipe: str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    data: str | Path | None = None,
+    out: str | Path = "runs",
+    device: str = "auto",
+    quiet: bool = False,
+    **top: Any,
+) -> "RunFolder":
+    """Train a recipe by name, or your own TOML file by its path; returns the run's folder.
+
+    `top` are top-level settings (`steps=2000, seed=1, dataset="mnist"`), `settings` are any by their dotted keys
+    (`{"generator.width": 32}`). Raises ganzoo.api.GanzooError with a sentence that says what to do.
+    """
+    from ganzoo.training import session
+    from ganzoo.training.display import Display
+
+    changes = [(key.split("."), value) for key, value in {**top, **(settings or {})}.items()]
+    own = Path(data) if data is not None else None
+    return session.start(recipe, changes, own, Path(out), device, Display(quiet=quiet))
+
+
+def resume(run: "RunFolder | str | Path", *, device: str = "auto", quiet: bool = False, **length: Any) -> "RunFolder":
+    """Go on with a run as if it had never stopped; `steps`, `epochs` or `minutes` give it another length."""
+    from ganzoo.training import session
+    from ganzoo.training.display import Display
+
+    changes = [([key], value) for key, value in length.items()]
+    return session.resume(_folder(run), changes, device, Display(quiet=quiet))
+
+
+def export(
+    run: "RunFolder | str | Path",
+    *,
+    out: str | Path = "exported_models",
+    name: str | None = None,
+    force: bool = False,
+) -> Path:
+    """Export a run to ONNX; returns the bundle's folder. Raises ganzoo.api.GanzooError where torch disagrees."""
+    from ganzoo.export.bundle import export as export_run
+
+    return export_run(_folder(run), Path(out), name, force=force)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Sampler":
+        from ganzoo.sampling.sampler import Sampler
+
+        return Sampler
+    raise AttributeError(f"module 'ganzoo' has no attribute {name!r}")
+
+
+def _folder(run: "RunFolder | str | Path") -> "RunFolder":
+    from ganzoo.core.run_folder import RunFolder
+
+    return run if isinstance(run, RunFolder) else RunFolder(Path(run))

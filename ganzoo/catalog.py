@@ -125,8 +125,11 @@ def shelve(plugin: str, callers: list[pluggy.HookCaller], module: Any, catalog: 
     shelves = {f"ganzoo_{kind}": shelf for kind, shelf in catalog.shelves().items()}
     for caller in callers:
         shelf = shelves.get(caller.name)
-        for impl in caller.get_hookimpls() if shelf else []:
-            for item in impl.function() if impl.plugin is module else []:
+        if shelf is None:
+            continue
+        for impl in caller.get_hookimpls():
+            items: list[Any] = list(impl.function()) if impl.plugin is module else []  # type: ignore[call-overload]
+            for item in items:
                 name = item.stem if isinstance(item, Path) else item.name
                 holder = plugin if (caller.name, name) in found else shelf.provider.get(name)
                 if holder:

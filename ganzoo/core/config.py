@@ -12,6 +12,8 @@ Count = Annotated[int, Meta(ge=1)]
 Fraction = Annotated[float, Meta(ge=0, lt=1)]
 Scheduled = float | Schedule
 
+LENGTHS = ("steps", "epochs", "minutes")  # one of these settings ends a run
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -37,11 +39,11 @@ class OptimizerConfig:
 class Settings:
     """All of a run but its components. A step is one generator update."""
 
-    seed: Annotated[int, Meta(ge=0, lt=2**63)] = 0
+    seed: Annotated[int, Meta(ge=0)] = 0
     batch_size: Count = 64
     d_steps: Count = 1  # discriminator updates for each generator update
     updates: Literal["alternating", "simultaneous"] = "alternating"
-    steps: Count | None = None  # one of these three ends the run
+    steps: Count | None = None
     epochs: Annotated[float, Meta(gt=0)] | None = None  # passes of the discriminator over the data
     minutes: Annotated[float, Meta(gt=0)] | None = None  # of training, counted anew when resumed
     ema_decay: Fraction = 0.999  # of the generator's moving average; 0 = the generator itself
@@ -78,7 +80,7 @@ class RunConfig(Settings):
 
 def check_length(settings: Settings) -> None:
     """Raise BadSetting unless exactly one of steps, epochs and minutes is set."""
-    given = [name for name in ("steps", "epochs", "minutes") if getattr(settings, name) is not None]
+    given = [name for name in LENGTHS if getattr(settings, name) is not None]
     if len(given) != 1:
         found = " and ".join(given) if given else "none of them"
         raise BadSetting(f"A run ends after steps, epochs or minutes; set one of the three, not {found}.")

@@ -9,7 +9,8 @@ GanzooError              exit code 1
 ├── BadRun               a run folder or checkpoint that cannot be read
 ├── BadBundle            an exported model whose files and manifest disagree
 ├── ExportFailed         a generator whose ONNX form is not its equal
-└── Diverged             a loss that became NaN or infinite
+├── Diverged             a loss that became NaN or infinite
+└── Interrupted          exit code 130: the run was asked to stop, and has saved all
 """
 
 from collections.abc import Iterable
@@ -61,6 +62,12 @@ class ExportFailed(GanzooError):
 
 class Diverged(GanzooError):
     """A loss that became NaN or infinite."""
+
+
+class Interrupted(GanzooError):
+    """A run that was asked to stop, and has saved all that it did."""
+
+    exit_code = 130
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

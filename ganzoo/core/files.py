@@ -16,15 +16,15 @@ def written_whole(path: Path) -> Iterator[Path]:
     A crash at any moment leaves either the old file or the new one. Raises GanzooError where the disk refuses.
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with explained(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
             yield unfinished
             with unfinished.open("rb+") as file:
                 os.fsync(file.fileno())
             unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,8 +2,8 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any, TypeVar
+from dataclasses import is_dataclass
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -17,15 +17,24 @@ def parse_options(kind: type[T], values: Mapping[str, Any], where: str) -> T:
 
     Raises BadSetting for a key that `kind` does not have, and for a value that its type does not allow.
     """
-    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    for key in values:
-        if key not in known:
-            name = f"{where}.{key}" if where else key
-            raise BadSetting(f"There is no setting {name!r}; {did_you_mean(key, known)}")
+    check_keys(kind, values, where)
     try:
         return msgspec.convert(dict(values), kind)
     except msgspec.ValidationError as error:
         raise BadSetting(explain(str(error), where)) from error
+
+
+def check_keys(kind: type, values: Mapping[str, Any], where: str) -> None:
+    """Raise BadSetting for a key that the dataclass `kind`, or a dataclass within it, does not have."""
+    hints = get_type_hints(kind)
+    for key, value in values.items():
+        name = f"{where}.{key}" if where else key
+        if key not in hints:
+            raise BadSetting(f"There is no setting {name!r}; {did_you_mean(key, hints)}")
+        if isinstance(value, Mapping):
+            for inner in (hints[key], *get_args(hints[key])):
+                if isinstance(inner, type) and is_dataclass(inner):
+                    check_keys(inner, value, name)
 
 
 def explain(message: str, where: str) -> str:

@@ -1,0 +1,86 @@
+"""`ganzoo train`: a recipe, or a run that goes on."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("recipe", required=False)
+@click.option(
+    "--dataset", metavar="NAME", help="Train on this data set instead of the recipe's; see `ganzoo list datasets`."
+)
+@click.option("--data", type=click.Path(path_type=Path), help="Your own folder or file for the data set.")
+@click.option("--steps", type=click.IntRange(min=1), help="End after so many generator updates.")
+@click.option("--epochs", type=float, help="End after so many passes over the data.")
+@click.option("--minutes", type=float, help="End after so much time.")
+@click.option("--seed", type=click.IntRange(min=0), help="Another seed gives another run.  [default: 0]")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change any setting of the recipe; see `ganzoo show RECIPE`. Repeatable.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Go on with this run, exactly as if it had not stopped.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Where the run's folder is made.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+def train(
+    recipe: str | None,
+    dataset: str | None,
+    data: Path | None,
+    steps: int | None,
+    epochs: float | None,
+    minutes: float | None,
+    seed: int | None,
+    device: str,
+    assignments: tuple[str, ...],
+    resume: Path | None,
+    out: Path,
+    quiet: bool,
+) -> None:
+    """Train RECIPE, the name of one or the path of your own TOML file.
+
+    \b
+      ganzoo train vanilla-mlp
+      ganzoo train vanilla-mlp --dataset mnist --minutes 5
+      ganzoo train vanilla-mlp --dataset picture-folder --data ./photos --set dataset.size=32
+      ganzoo train vanilla-mlp --set generator.width=512 --set batch_size=128
+      ganzoo train --resume runs/vanilla-mlp-001 --steps 20000
+
+    Ctrl-C saves and stops; --resume goes on.
+    """
+    from ganzoo.core.errors import UsageError
+    from ganzoo.core.options import parse_assignment
+
+    given = {"dataset": dataset, "steps": steps, "epochs": epochs, "minutes": minutes, "seed": seed}
+    changes = [([key], value) for key, value in given.items() if value is not None]
+    changes += [parse_assignment(text) for text in assignments]
+    if sum(value is not None for value in (steps, epochs, minutes)) > 1:
+        raise UsageError("A run ends after --steps, --epochs or --minutes; give one of the three.")
+    if (recipe is None) == (resume is None):
+        raise UsageError("Name a recipe, e.g. `ganzoo train vanilla-mlp`, or a run to --resume; not both.")
+
+    from ganzoo.core.run_folder import RunFolder
+    from ganzoo.training import session
+    from ganzoo.training.display import Display
+
+    display = Display(quiet=quiet)
+    if resume is not None:
+        if data is not None:
+            raise UsageError("A resumed run keeps its --data.")
+        session.resume(RunFolder(resume), changes, device, display)
+    elif recipe is not None:
+        session.start(recipe, changes, data, out, device, display)

@@ -1,0 +1,145 @@
+"""From a run to a bundle: `generator.onnx`, `manifest.json`, a card and a preview, whole or not at all."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import onnx
+from torch import nn
+
+from ganzoo.catalog import load_catalog
+from ganzoo.core.config import RunConfig
+from ganzoo.core.errors import BadRun, UsageError
+from ganzoo.core.files import explained, sha256
+from ganzoo.core.manifest import FORMAT, DatasetFacts, Manifest, Parity, SelfTest, TrainingFacts
+from ganzoo.core.options import to_plain
+from ganzoo.core.run_folder import RunFolder
+from ganzoo.core.specs import SampleSpec
+from ganzoo.export.card import model_card
+from ganzoo.export.onnx_file import to_onnx
+from ganzoo.export.parity import compare
+from ganzoo.latents import Latents, seed_words
+from ganzoo.sampling.grid import save_grid
+from ganzoo.sampling.sampler import Sampler
+from ganzoo.training.build import build_generator, build_prior
+from ganzoo.training.checkpoint import load_average
+
+SELF_TEST_SEEDS = (0, 1, 2, 3, -1, 2**63 - 1)
+PREVIEW_PICTURES = 64
+PREVIEW_POINTS = 2000
+PACKAGES = ("ganzoo", "torch", "onnx", "onnxscript")  # whose versions decide what is in the file
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a run has to give: its averaged generator in eval mode, and all that is known about it."""
+
+    run: RunFolder
+    config: RunConfig
+    data: dict[str, Any]  # of `config.json`
+    sample: SampleSpec
+    generator: nn.Module
+    prior: Latents
+    step: int
+
+
+def export(run: RunFolder, out: Path, name: str | None = None, *, force: bool = False) -> Path:
+    """Write the bundle `out/<name>` from the run's newest checkpoint; the name defaults to the run's.
+
+    Raises UsageError where the bundle exists, unless `force` replaces it whole; ExportFailed, and leaves nothing
+    behind, where onnxruntime and torch disagree; BadRun where the run cannot be read.
+    """
+    target = out / (name or run.path.resolve().name)
+    if target.exists() and not force:
+        raise UsageError(f"{target} exists; choose another --name, or replace it with --force.")
+    trained = load_trained(run)
+    model = to_onnx(trained.generator, trained.sample, trained.prior.size)
+    parity = compare(model, trained.generator, trained.sample, trained.prior)
+    with folder_written_whole(target) as folder:
+        write_bundle(folder, target.name, model, trained, parity)
+    return target
+
+
+def load_trained(run: RunFolder) -> Trained:
+    """Raises BadRun where the run has no checkpoint, or where a file of it is damaged."""
+    catalog, config, facts = load_catalog(), run.config(), run.facts()
+    try:
+        data = facts["data"]
+        sample = msgspec.convert(data["sample"], SampleSpec)
+    except (KeyError, msgspec.ValidationError) as error:
+        raise BadRun(f"{run.config_file} is damaged: {error}.") from error
+    checkpoint = run.newest_checkpoint()
+    generator = build_generator(config, sample, catalog).eval()
+    step = load_average(checkpoint, generator)
+    return Trained(run, config, data, sample, generator, build_prior(config, catalog), step)
+
+
+def write_bundle(folder: Path, name: str, model: onnx.ModelProto, trained: Trained, parity: Parity) -> None:
+    """All four files; the preview is drawn from the others, by the sampler that users have."""
+    onnx.helper.set_model_props(model, {"ganzoo": json.dumps(to_plain(trained.config.latents))})
+    model.producer_name, model.producer_version = "ganzoo", version("ganzoo")
+    model.model_version = trained.step
+    onnx.save(model, folder / "generator.onnx")
+    manifest = describe(folder, name, trained, parity)
+    (folder / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+    (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
+    count = PREVIEW_PICTURES if trained.sample.is_picture else PREVIEW_POINTS
+    save_grid(Sampler(folder, device="cpu").sample(count), folder / "preview.png")
+
+
+def describe(folder: Path, name: str, trained: Trained, parity: Parity) -> Manifest:
+    """The manifest of a folder that holds `generator.onnx`."""
+    config, data = trained.config, trained.data
+    return Manifest(
+        format=FORMAT,
+        name=name,
+        recipe=config.recipe,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        sample=trained.sample,
+        latents=config.latents,
+        latent_size=trained.prior.size,
+        files={"generator.onnx": sha256(folder / "generator.onnx")},
+        dataset=DatasetFacts(**{key: data[key] for key in ("name", "source", "licence", "samples", "digest")}),
+        training=TrainingFacts(
+            run=trained.run.path.resolve().name,
+            step=trained.step,
+            seed=config.seed,
+            weights="ema" if config.ema_decay else "raw",
+        ),
+        parity=parity,
+        self_test=self_test(trained.prior),
+        versions={package: version(package) for package in PACKAGES},
+    )
+
+
+def self_test(prior: Latents) -> SelfTest:
+    latents: np.ndarray = prior.from_words(seed_words(np.array(SELF_TEST_SEEDS), prior.words))
+    digest = hashlib.sha256(np.ascontiguousarray(latents, "<f4").tobytes()).hexdigest()
+    return SelfTest(seeds=SELF_TEST_SEEDS, latents_sha256=digest)
+
+
+@contextmanager
+def folder_written_whole(target: Path) -> Iterator[Path]:
+    """A folder beside `target` that takes its place when the block ends well, and vanishes otherwise."""
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    replaced = target.with_name(f".{target.name}.{os.getpid()}.old")
+    try:
+        with explained(target):
+            unfinished.mkdir(parents=True)
+            yield unfinished
+            if target.exists():
+                target.rename(replaced)
+            unfinished.rename(target)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)

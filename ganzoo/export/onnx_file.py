@@ -1,0 +1,122 @@
+"""A generator as one ONNX graph: `latents` [N, Z] → `images` uint8 [N, H, W, C] and `samples` float32 [N, S...]."""
+
+import logging
+import warnings
+
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from ganzoo.core.errors import ExportFailed
+from ganzoo.core.specs import SampleSpec
+
+OPSET = 18  # with IR 8: read by onnxruntime 1.15 and later, in Python, Node and browsers
+IR_VERSION = 8
+EXAMPLE_BATCH = 3  # not 1, which torch.export would take for a constant
+FORBIDDEN = ("Random", "Dropout", "Multinomial", "Bernoulli")  # beginnings of operators' names
+
+
+class WithoutLabels(nn.Module):
+    """The generator as a function of its latents alone."""
+
+    def __init__(self, generator: nn.Module) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, latents: Tensor) -> Tensor:
+        samples: Tensor = self.generator(latents, None)
+        return samples
+
+
+def to_onnx(generator: nn.Module, sample: SampleSpec, latent_size: int) -> onnx.ModelProto:
+    """The graph, with the pictures' head for generators of pictures. Raises ExportFailed where there can be none."""
+    model = convert(WithoutLabels(generator).eval(), latent_size)
+    tidy(model, sample)
+    if sample.is_picture:
+        add_picture_head(model.graph, sample)
+    refuse_chance(model)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+        onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ExportFailed(f"The exported graph is invalid: {first_line(error)}.") from error
+    return model
+
+
+def convert(module: nn.Module, latent_size: int) -> onnx.ModelProto:
+    """torch's own conversion, by way of torch.export, which refuses a batch that is frozen somewhere."""
+    latents = torch.zeros(EXAMPLE_BATCH, latent_size)
+    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)  # "no torchvision"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own deprecations
+            dynamic = {"latents": {0: torch.export.Dim("N")}}
+            program = torch.export.export(module, (latents,), dynamic_shapes=dynamic, strict=False)
+            exported = torch.onnx.export(
+                program,
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=["latents"],
+                output_names=["samples"],
+                verbose=False,
+            )
+    except Exception as error:  # torch raises dozens of kinds here, most of them private
+        raise ExportFailed(
+            f"torch cannot export this generator: {first_line(error)}. A batch size that forward reads as a number, or "
+            "branches on, is the usual cause."
+        ) from error
+    assert exported is not None, "torch.onnx.export returns a program where dynamo is on"
+    return exported.model_proto
+
+
+def tidy(model: onnx.ModelProto, sample: SampleSpec) -> None:
+    """Name the batch, say the samples' shape, and take out the paths of this machine that torch writes into nodes."""
+    model.ir_version = IR_VERSION
+    graph = model.graph
+    graph.name = "generator"
+    for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    del model.metadata_props[:]
+    del graph.value_info[:]  # inferred again by whoever loads the graph
+    graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
+    samples = helper.make_tensor_value_info("samples", TensorProto.FLOAT, ["N", *sample.shape])
+    graph.output[0].CopyFrom(samples)
+
+
+def add_picture_head(graph: onnx.GraphProto, sample: SampleSpec) -> None:
+    """Append samples → images: floor(127.5 x + 128) within 0…255, channels last, as `sampling.pixels` rounds."""
+    channels, height, width = sample.shape
+    constants = {"grey_levels": 127.5, "half_up": 128.0, "black": 0.0, "white": 255.0}
+    for name, value in constants.items():
+        graph.initializer.append(numpy_helper.from_array(torch.tensor(value).numpy(), f"head/{name}"))
+    graph.node.extend(
+        [
+            helper.make_node("Mul", ["samples", "head/grey_levels"], ["head/scaled"]),
+            helper.make_node("Add", ["head/scaled", "head/half_up"], ["head/shifted"]),
+            helper.make_node("Floor", ["head/shifted"], ["head/rounded"]),
+            helper.make_node("Clip", ["head/rounded", "head/black", "head/white"], ["head/clipped"]),
+            helper.make_node("Cast", ["head/clipped"], ["head/bytes"], to=TensorProto.UINT8),
+            helper.make_node("Transpose", ["head/bytes"], ["images"], perm=[0, 2, 3, 1]),
+        ]
+    )
+    graph.output.insert(0, helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", height, width, channels]))
+
+
+def refuse_chance(model: onnx.ModelProto) -> None:
+    """Raise ExportFailed for operators that draw at random or that only training has, and for foreign ones."""
+    found = {node.op_type for node in model.graph.node if node.op_type.startswith(FORBIDDEN)}
+    if found:
+        raise ExportFailed(
+            f"The graph contains {', '.join(sorted(found))}: the same latents would give other samples at each call. "
+            "Noise must come in through the latents; dropout must depend on `self.training`."
+        )
+    foreign = {node.domain for node in model.graph.node} - {"", "ai.onnx"}
+    if foreign or model.functions:
+        raise ExportFailed(f"The graph needs operators that plain onnxruntime lacks: {', '.join(sorted(foreign))}.")
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without its traceback in prose."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -1,0 +1,82 @@
+"""From a RunConfig to live components."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from ganzoo.catalog import Catalog, Shelf
+from ganzoo.contracts import Augmentation, Loss, Players, Regularizer, StartsFromData
+from ganzoo.core.config import Choice, RunConfig
+from ganzoo.core.errors import BadData
+from ganzoo.core.options import parse_options
+from ganzoo.core.specs import Data, SampleSpec
+from ganzoo.latents import Latents
+from ganzoo.training.draws import Draws, to_unit_range
+from ganzoo.training.randomness import seed_torch
+
+ENOUGH_TO_START_FROM = 10_000  # real samples that set data-dependent first weights
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """Everything that a run is made of, and that does not change but for the players' weights."""
+
+    sample: SampleSpec
+    players: Players
+    loss: Loss
+    regularizers: dict[str, Regularizer]
+    augmentations: dict[str, Augmentation]
+    prior: Latents
+    draws: Draws
+
+
+def build(config: RunConfig, data: Data, catalog: Catalog, device: torch.device) -> Components:
+    """Raises BadData where the data set is smaller than a batch, and what the components raise."""
+    if len(data.samples) < config.batch_size:
+        raise BadData(
+            f"A batch of {config.batch_size} is larger than the data set of {len(data.samples)} samples; "
+            f"use --set batch_size={len(data.samples)} or less."
+        )
+    seed_torch(config.seed, "weights", 0)
+    prior = build_prior(config, catalog)
+    generator = build_generator(config, data.spec, catalog).to(device)
+    discriminator = catalog.discriminators[config.discriminator.name].build(
+        data.spec, options_of(config.discriminator, catalog.discriminators)
+    )
+    draws = Draws(data, prior, config.batch_size, config.seed, device)
+    if isinstance(generator, StartsFromData):
+        generator.start_from(to_unit_range(draws.samples[:ENOUGH_TO_START_FROM]))
+    return Components(
+        sample=data.spec,
+        players=Players(generator, discriminator.to(device)),
+        loss=catalog.losses[config.loss.name].build(options_of(config.loss, catalog.losses)),
+        regularizers=build_list(config.regularizers, catalog.regularizers),
+        augmentations=build_list(config.augmentations, catalog.augmentations),
+        prior=prior,
+        draws=draws,
+    )
+
+
+def build_prior(config: RunConfig, catalog: Catalog) -> Latents:
+    return catalog.latents[config.latents.name].build(options_of(config.latents, catalog.latents))
+
+
+def build_generator(config: RunConfig, sample: SampleSpec, catalog: Catalog) -> nn.Module:
+    """The generator with fresh weights; export fills it with a run's."""
+    size = build_prior(config, catalog).size
+    options = options_of(config.generator, catalog.generators)
+    return catalog.generators[config.generator.name].build(sample, size, options)
+
+
+def options_of(choice: Choice, shelf: Shelf[Any]) -> Any:
+    """The options as the component's own dataclass."""
+    return parse_options(shelf[choice.name].options, choice.options, shelf.kind)
+
+
+def build_list(choices: dict[str, dict[str, Any]], shelf: Shelf[Any]) -> dict[str, Any]:
+    return {
+        name: shelf[name].build(options_of(Choice(name=name, options=options), shelf))
+        for name, options in choices.items()
+    }

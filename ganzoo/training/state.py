@@ -1,0 +1,83 @@
+"""Everything that changes during a run."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from ganzoo.contracts import Players
+from ganzoo.core.config import OptimizerConfig, RunConfig
+from ganzoo.core.schedule import value_at
+
+
+class MovingAverage:
+    """Exponential moving average of a network's parameters and buffers."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.network = deepcopy(network).eval().requires_grad_(False)
+        self.decay = decay  # per step; 0 = a plain copy
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int) -> None:
+        """Move towards `network`, its `step`-th update.
+
+        The decay rises as (1 + n) / (10 + n), so that a short run is not held back by its first weights.
+        """
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for mean, value in zip(tensors(self.network), tensors(network), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - decay)
+            else:
+                mean.copy_(value)
+
+
+def tensors(network: nn.Module) -> list[torch.Tensor]:
+    return [*network.parameters(), *network.buffers()]
+
+
+@dataclass
+class TrainState:
+    """The players, their average, their optimizers, and how far they are."""
+
+    step: int  # generator updates done
+    players: Players
+    average: MovingAverage
+    generator_optimizer: Optimizer
+    discriminator_optimizer: Optimizer
+
+    @classmethod
+    def start(cls, players: Players, config: RunConfig) -> "TrainState":
+        return cls(
+            step=0,
+            players=players,
+            average=MovingAverage(players.generator, config.ema_decay),
+            generator_optimizer=build_optimizer(players.generator, config.generator_optimizer),
+            discriminator_optimizer=build_optimizer(players.discriminator, config.discriminator_optimizer),
+        )
+
+    def follow_schedules(self, config: RunConfig) -> None:
+        """Set this step's learning rates and momenta."""
+        pairs = (
+            (self.generator_optimizer, config.generator_optimizer),
+            (self.discriminator_optimizer, config.discriminator_optimizer),
+        )
+        for optimizer, settings in pairs:
+            for group in optimizer.param_groups:
+                group["lr"] = value_at(settings.learning_rate, self.step)
+                if "momentum" in group:
+                    group["momentum"] = value_at(settings.momentum, self.step)
+
+
+def build_optimizer(network: nn.Module, config: OptimizerConfig) -> Optimizer:
+    """The rule of that name, in torch's fused form where it has one."""
+    parameters = list(network.parameters())
+    rate, momentum = value_at(config.learning_rate, 0), value_at(config.momentum, 0)
+    if config.name == "adam":
+        return torch.optim.Adam(parameters, rate, config.betas, weight_decay=config.weight_decay, fused=True)
+    if config.name == "sgd":
+        return torch.optim.SGD(parameters, rate, momentum, weight_decay=config.weight_decay, fused=True)
+    return torch.optim.RMSprop(
+        parameters, rate, config.smoothing, weight_decay=config.weight_decay, momentum=momentum, foreach=True
+    )

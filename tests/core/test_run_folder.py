@@ -1,0 +1,76 @@
+"""Runs are numbered, found again, and described in full."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from ganzoo.core.config import Choice, RunConfig
+from ganzoo.core.errors import BadRun
+from ganzoo.core.run_folder import RunFolder, new_run, newest_run
+
+CONFIG = RunConfig(
+    recipe="mine",
+    dataset=Choice(name="ring"),
+    latents=Choice(name="normal", options={"size": 2}),
+    generator=Choice(name="mlp"),
+    discriminator=Choice(name="mlp"),
+    loss=Choice(name="minimax"),
+    batch_size=32,
+    steps=5,
+)
+
+
+def test_each_run_gets_the_next_number(tmp_path: Path) -> None:
+    names = [new_run(tmp_path, "dcgan").path.name for _ in range(2)]
+    (tmp_path / "dcgan-041").mkdir()
+    (tmp_path / "dcgan-small-007").mkdir()
+    assert [*names, new_run(tmp_path, "dcgan").path.name] == ["dcgan-001", "dcgan-002", "dcgan-042"]
+
+
+def test_a_config_is_read_as_it_was_written(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.describe(CONFIG, {"versions": {"torch": "2"}})
+    assert run.config() == CONFIG
+    assert run.facts()["versions"] == {"torch": "2"}
+
+
+def test_the_newest_run_is_the_one_started_last(tmp_path: Path) -> None:
+    for age, name in enumerate(["b-001", "a-001", "c-001"]):
+        RunFolder(tmp_path / name).describe(CONFIG, {})
+        os.utime(tmp_path / name / "config.json", (1000 - age, 1000 - age))
+    assert newest_run(tmp_path).path.name == "b-001"
+
+
+def test_without_runs_the_way_to_one_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadRun, match="start one with `ganzoo train"):
+        newest_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "is no run: it has no config.json"),
+        ("{half", "Cannot read"),
+        (json.dumps({"format": 99}), "another version of ganzoo"),
+        (json.dumps({"format": 1}), "is damaged"),
+        (json.dumps({"format": 1, "config": {"recipe": 3}}), "is damaged"),
+    ],
+)
+def test_a_folder_that_is_no_run_or_a_damaged_one_is_refused(tmp_path: Path, content: str | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(BadRun, match=message):
+        RunFolder(tmp_path).config()
+
+
+def test_a_run_without_a_checkpoint_says_so(tmp_path: Path) -> None:
+    with pytest.raises(BadRun, match="has no checkpoint yet"):
+        RunFolder(tmp_path).newest_checkpoint()
+
+
+def test_a_line_of_the_log_that_a_crash_cut_short_is_left_out(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.log_file.write_text('{"step": 1}\n{"step": 2}\n{"step": 3, "va')
+    assert run.log() == [{"step": 1}, {"step": 2}]
