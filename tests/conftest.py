@@ -11,6 +11,7 @@ settings.register_profile("ganzoo", deadline=None, derandomize=True, max_example
 settings.load_profile("ganzoo")
 
 DATA = os.environ.get("GANZOO_DATA")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # toys are too small for two, and tests run side by side
 
 
 @pytest.fixture(autouse=True)

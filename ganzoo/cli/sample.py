@@ -1,8 +1,12 @@
 """`ganzoo sample`: draw from an exported model. Needs no torch."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from ganzoo.sampling.providers import Device
 
 
 @click.command()
@@ -20,7 +24,7 @@ import click
     help="A picture (.png, .jpg, .webp), or .npy for the numbers.",
 )
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-def sample(bundle: Path | None, count: int, seed: int, output: Path, device: str) -> None:
+def sample(bundle: Path | None, count: int, seed: int, output: Path, device: "Device") -> None:
     """Draw samples from BUNDLE, by default the newest in ./exported_models.
 
     The same seed gives the same sample, whatever else is drawn with it.

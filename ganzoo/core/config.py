@@ -39,7 +39,7 @@ class OptimizerConfig:
 class Settings:
     """All of a run but its components. A step is one generator update."""
 
-    seed: Annotated[int, Meta(ge=0)] = 0
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     batch_size: Count = 64
     d_steps: Count = 1  # discriminator updates for each generator update
     updates: Literal["alternating", "simultaneous"] = "alternating"

@@ -1,6 +1,5 @@
 """From a run to a bundle: `generator.onnx`, `manifest.json`, a card and a preview, whole or not at all."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import onnx
 from torch import nn
 
@@ -28,9 +26,9 @@ from ganzoo.core.specs import SampleSpec
 from ganzoo.export.card import model_card
 from ganzoo.export.onnx_file import to_onnx
 from ganzoo.export.parity import compare
-from ganzoo.latents import Latents, seed_words
+from ganzoo.latents import Latents
 from ganzoo.sampling.grid import save_grid
-from ganzoo.sampling.sampler import Sampler
+from ganzoo.sampling.sampler import Sampler, latents_sha256
 from ganzoo.training.build import build_generator, build_prior
 from ganzoo.training.checkpoint import load_average
 
@@ -117,15 +115,9 @@ def describe(folder: Path, name: str, trained: Trained, parity: Parity) -> Manif
             weights="ema" if config.ema_decay else "raw",
         ),
         parity=parity,
-        self_test=self_test(trained.prior),
+        self_test=SelfTest(seeds=SELF_TEST_SEEDS, latents_sha256=latents_sha256(trained.prior, SELF_TEST_SEEDS)),
         versions={package: version(package) for package in PACKAGES},
     )
-
-
-def self_test(prior: Latents) -> SelfTest:
-    latents: np.ndarray = prior.from_words(seed_words(np.array(SELF_TEST_SEEDS), prior.words))
-    digest = hashlib.sha256(np.ascontiguousarray(latents, "<f4").tobytes()).hexdigest()
-    return SelfTest(seeds=SELF_TEST_SEEDS, latents_sha256=digest)
 
 
 @contextmanager

@@ -39,6 +39,7 @@ def save_checkpoint(state: TrainState, parts: Components, run: RunFolder, keep: 
     with written_whole(path) as unfinished:
         try:
             save_file(values, unfinished, header)
+            unfinished.chmod(0o644)  # safetensors lets nobody but the owner read
         except SafetensorError as error:
             raise GanzooError(
                 f"Cannot write {path}: {error}. Earlier checkpoints are whole; free some space."

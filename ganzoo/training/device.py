@@ -15,6 +15,7 @@ def pick_device(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
         raise GanzooError(f"torch {torch.__version__} finds no CUDA device here; use --device cpu.")
+    torch.set_num_threads(torch.get_num_threads())  # a fixed number: left alone, MKL varies it with the machine's load
     return torch.device(name)
 
 

@@ -38,7 +38,8 @@ class Draws:
     def latents(self, name: str, counter: int) -> Float[Tensor, "batch latent"]:
         """Latents from the stream of that name."""
         words = draw_words(stream(self.seed, name, counter), self.batch_size, self.prior.words)
-        return torch.from_numpy(self.prior.from_words(words)).to(self.samples.device)
+        # copied, since results may depend on how memory is aligned, and numpy's alignment varies
+        return torch.tensor(self.prior.from_words(words), device=self.samples.device)
 
     def index(self, update: int) -> Int[Tensor, "batch"]:
         """Which samples an update sees: each once an epoch, in an order that each epoch draws anew."""

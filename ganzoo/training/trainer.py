@@ -49,11 +49,11 @@ def train(parts: Components, config: RunConfig, run: RunFolder, observe: Callabl
             done = recorder.is_over(state.step) or interrupted.is_set()
             if done or state.step % config.log_every == 0:
                 observe(recorder.log(state.step, moves.on_real, moves.on_fake))
-            if done or state.step % config.samples_every == 0:
-                save_samples(state.average.network, parts, run.samples_file(state.step))
             if done or state.step % config.checkpoint_every == 0:
                 recorder.check()
                 save_checkpoint(state, parts, run, config.keep_checkpoints)
+            if done or state.step % config.samples_every == 0:
+                save_samples(state.average.network, parts, run.samples_file(state.step))
     if not recorder.is_over(state.step):
         raise Interrupted(f"Stopped at step {state.step:,}; all is saved. Go on: ganzoo train --resume {run.path}")
     return state
