@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ganzoo.export  # noqa: F401 - an empty package; loaded later, it would take the place of the function `export`
+
 if TYPE_CHECKING:
     from ganzoo.core.run_folder import RunFolder
     from ganzoo.sampling.sampler import Sampler

@@ -1,17 +1,17 @@
 """Find the installed plugins and look up what they provide."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from reprlib import repr as brief
+from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 import pluggy
 
 from ganzoo.core import hookspecs
-from ganzoo.core.errors import BadPlugin, UnknownName
-from ganzoo.core.events import StepDone
+from ganzoo.core.errors import BadPlugin, UnknownName, did_you_mean
 from ganzoo.core.specs import (
     AugmentationSpec,
     DatasetSpec,
@@ -78,10 +78,6 @@ class Catalog:
     def broken(self) -> list[Plugin]:
         return [plugin for plugin in self.plugins if plugin.problem]
 
-    def step_done(self, event: StepDone) -> None:
-        """Tell every observer."""
-        self.manager.hook.ganzoo_step_done(event=event)
-
 
 @cache
 def load_catalog() -> Catalog:
@@ -102,45 +98,116 @@ def load_plugin(entry: EntryPoint, catalog: Catalog) -> Plugin:
     """Import one plugin and shelve all that it provides; on any fault, shelve none of it and say why."""
     facts: dict[str, Any] = {"name": entry.name, "module": entry.value}
     facts["distribution"], facts["version"] = distribution_of(entry)
-    manager = catalog.manager
-    module: Any = None
     try:
-        module = entry.load()
-        manager.register(module, name=entry.name)
-        manager.check_pending()  # a misspelt hook would otherwise be ignored
+        hooks = add(entry.name, entry.load(), catalog)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's bug must not hide the zoo
+        return Plugin(**facts, problem=reason(error, entry))
+    return Plugin(**facts, hooks=hooks)
+
+
+def reason(error: BaseException, entry: EntryPoint) -> str:
+    """Why a plugin is not used, in one line."""
+    words = " ".join(str(error).split())
+    if isinstance(error, BadPlugin):
+        return words
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        if f"{entry.module}.".startswith(f"{error.name}."):
+            return f"Its module {error.name!r} is missing; install {distribution_of(entry)[0]} again, or uninstall it."
+        return f"It needs {error.name!r}, which is not installed; install that, or uninstall the plugin."
+    return f"{type(error).__name__}: {words}"
+
+
+def add(plugin: str, module: Any, catalog: Catalog) -> tuple[str, ...]:
+    """Register a plugin and shelve all that it provides, or nothing; returns its hooks. Raises BadPlugin."""
+    manager = catalog.manager
+    if manager.has_plugin(plugin):
+        raise BadPlugin(f"Another plugin is called {plugin!r}, and that one is used; uninstall one of the two.")
+    if manager.is_registered(module):
+        raise BadPlugin(f"Its module is in use already, as the plugin {manager.get_name(module)!r}; uninstall one.")
+    try:
+        manager.register(module, name=plugin)
         callers = manager.get_hookcallers(module) or []
-        shelve(entry.name, callers, module, catalog)
-    except Exception as error:  # noqa: BLE001 - a stranger's bug must not hide the zoo
-        if module is not None and manager.is_registered(module):
+        check_hooks(callers)
+        shelve(plugin, callers, module, catalog)
+    except BaseException:
+        if manager.is_registered(module):
             manager.unregister(module)
-        return Plugin(
-            **facts, problem=str(error) if isinstance(error, BadPlugin) else f"{type(error).__name__}: {error}"
-        )
-    return Plugin(**facts, hooks=tuple(sorted(caller.name for caller in callers)))
+        raise
+    return tuple(sorted(caller.name for caller in callers))
+
+
+def check_hooks(callers: list[pluggy.HookCaller]) -> None:
+    """Raise BadPlugin for a hook that ganzoo does not have, which pluggy would ignore."""
+    known = [name for name in vars(hookspecs) if name.startswith("ganzoo_")]
+    for caller in callers:
+        if not caller.has_spec():
+            raise BadPlugin(f"It has a hook {caller.name!r}, which ganzoo does not; {did_you_mean(caller.name, known)}")
 
 
 def shelve(plugin: str, callers: list[pluggy.HookCaller], module: Any, catalog: Catalog) -> None:
-    """Put a plugin's specs and recipes on their shelves, all or none. Raises BadPlugin for a name that is taken."""
+    """Put a plugin's specs and recipes on their shelves, all or none.
+
+    Raises BadPlugin for a name that is taken, and for what breaks the contract of its hook.
+    """
     found: dict[tuple[str, str], Any] = {}
-    shelves = {f"ganzoo_{kind}": shelf for kind, shelf in catalog.shelves().items()}
+    shelves = catalog.shelves()
     for caller in callers:
-        shelf = shelves.get(caller.name)
-        if shelf is None:
+        kind = caller.name.removeprefix("ganzoo_")
+        if kind not in shelves:  # it observes
             continue
-        for impl in caller.get_hookimpls():
-            items: list[Any] = list(impl.function()) if impl.plugin is module else []  # type: ignore[call-overload]
-            for item in items:
-                name = item.stem if isinstance(item, Path) else item.name
-                holder = plugin if (caller.name, name) in found else shelf.provider.get(name)
-                if holder:
-                    raise BadPlugin(
-                        f"{plugin} provides a {shelf.kind} called {name!r}, a name that {holder} has taken; "
-                        f"{holder}'s is used, and nothing of {plugin}. Rename one, or uninstall one."
-                    )
-                found[caller.name, name] = item
-    for (hook, name), item in found.items():
-        shelves[hook].items[name] = item
-        shelves[hook].provider[name] = plugin
+        for item in provided(caller, module):
+            name = item.stem if isinstance(item, Path) else item.name
+            holder = plugin if (kind, name) in found else shelves[kind].provider.get(name)
+            if holder:
+                raise BadPlugin(
+                    f"{plugin} provides a {shelves[kind].kind} called {name!r}, a name that {holder} has taken; "
+                    f"{holder}'s is used, and nothing of {plugin}. Rename one, or uninstall one."
+                )
+            found[kind, name] = item
+    for (kind, name), item in found.items():
+        shelves[kind].items[name] = item
+        shelves[kind].provider[name] = plugin
+
+
+def provided(caller: pluggy.HookCaller, module: Any) -> list[Any]:
+    """What a plugin's hook returns. Raises BadPlugin unless it is a list of what the hook promises, each sound."""
+    (promised,) = get_args(get_type_hints(getattr(hookspecs, caller.name))["return"])
+    expected = f"a list of {promised.__name__}"
+    items: list[Any] = []
+    for impl in caller.get_hookimpls():
+        result: Any = impl.function() if impl.plugin is module else []
+        if not isinstance(result, Iterable) or isinstance(result, str):
+            raise BadPlugin(f"Its hook {caller.name} returns {brief(result)}; make that {expected}.")
+        items += result
+    for item in items:
+        if not isinstance(item, promised):
+            raise BadPlugin(f"Its hook {caller.name} has {brief(item)} in {expected}.")
+        if isinstance(item, Path):
+            check_recipe(item)
+        else:
+            check_spec(item)
+    return items
+
+
+def check_recipe(path: Path) -> None:
+    """Raise BadPlugin unless the recipe is there; what is in it is read when it is asked for."""
+    if path.suffix != ".toml" or not path.is_file():
+        raise BadPlugin(f"Its recipe {path} is no file that ends in .toml.")
+
+
+def check_spec(spec: Spec) -> None:
+    """Raise BadPlugin unless the record's words are there, and its options are a frozen dataclass of defaults."""
+    for key in ("name", "summary", "source"):
+        if not isinstance(getattr(spec, key), str) or not getattr(spec, key):
+            raise BadPlugin(f"Its {type(spec).__name__} {spec.name!r} has no {key}; that is text, and not empty.")
+    options: Any = spec.options
+    if not isinstance(options, type) or not is_dataclass(options):
+        raise BadPlugin(f"The options of {spec.name!r} are {brief(options)}; make that a frozen dataclass.")
+    if not vars(options)["__dataclass_params__"].frozen:
+        raise BadPlugin(f"The options of {spec.name!r} are not frozen; use @dataclass(frozen=True).")
+    for option in fields(options):
+        if option.default is MISSING and option.default_factory is MISSING:
+            raise BadPlugin(f"The option {option.name!r} of {spec.name!r} has no default; give it one.")
 
 
 def distribution_of(entry: EntryPoint) -> tuple[str, str]:

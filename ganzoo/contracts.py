@@ -3,8 +3,8 @@
 N = batch, Z = latent size, `S...` = shape of one sample: (C, H, W) for pictures, in [-1, 1]; (D,) for points.
 """
 
-from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -38,6 +38,13 @@ class Verdict:
     class_logits: Tensor | None = None  # [N, K]
     reconstruction: Tensor | None = None  # [N, S...], of discriminators that are auto-encoders
     code: Tensor | None = None  # [N, Q], what the discriminator reads of structured latents
+
+    def split(self, count: int) -> "tuple[Verdict, Verdict]":
+        """The verdicts on the first `count` samples, and on the others."""
+        values: list[Any] = [getattr(self, field.name) for field in fields(self)]
+        first: list[Any] = [None if value is None else value[:count] for value in values]
+        rest: list[Any] = [None if value is None else value[count:] for value in values]
+        return Verdict(*first), Verdict(*rest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def fail(message: str, exit_code: int) -> NoReturn:
     raise click.exceptions.Exit(exit_code)
 
 
-@click.group(cls=GanzooGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("ganzoo", cls=GanzooGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ganzoo")
 @click.option("--debug", is_flag=True, help="Show where an error came from.")
 def main(debug: bool) -> None:

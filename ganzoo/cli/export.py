@@ -32,8 +32,6 @@ def export(run: Path | None, onnx: bool, name: str | None, out: Path, force: boo
 
     if not onnx:
         raise UsageError("Say which format: `ganzoo export --onnx`.")
-    if name is not None and (not name or Path(name).name != name):
-        raise UsageError(f"--name {name!r} is no folder's name; use --out for the place and --name for the name.")
 
     folder = RunFolder(run) if run else newest_run(Path("runs"))
     click.echo(f"Exporting {folder.path}…")

@@ -7,6 +7,7 @@ import click
 def plugins() -> None:
     """Show every installed plugin: where it comes from, what it provides, and why one is not used."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from ganzoo.catalog import load_catalog
@@ -14,8 +15,7 @@ def plugins() -> None:
     table = Table("plugin", "module", "distribution", "hooks", box=None, pad_edge=False)
     for plugin in load_catalog().plugins:
         hooks = ", ".join(hook.removeprefix("ganzoo_") for hook in plugin.hooks)
-        problem = f"[red]not used: {plugin.problem}[/red]"
-        table.add_row(
-            plugin.name, plugin.module, f"{plugin.distribution} {plugin.version}", problem if plugin.problem else hooks
-        )
+        problem = f"[red]not used: {escape(plugin.problem)}[/red]"
+        facts = (plugin.name, plugin.module, f"{plugin.distribution} {plugin.version}")
+        table.add_row(*map(escape, facts), problem if plugin.problem else hooks)
     Console(highlight=False).print(table)

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="A picture (.png, .jpg, .webp), or .npy for the numbers.",
 )
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="What to draw on; auto is a GPU where there is one.",
+)
 def sample(bundle: Path | None, count: int, seed: int, output: Path, device: "Device") -> None:
     """Draw samples from BUNDLE, by default the newest in ./exported_models.
 
@@ -33,12 +39,18 @@ def sample(bundle: Path | None, count: int, seed: int, output: Path, device: "De
       ganzoo sample exported_models/vanilla-mlp
       ganzoo sample exported_models/vanilla-mlp -n 1000 --seed 7 -o samples.npy
     """
+    from ganzoo.core.errors import UsageError
     from ganzoo.core.manifest import newest_bundle
     from ganzoo.sampling.grid import save_grid
     from ganzoo.sampling.sampler import Sampler
 
     path = bundle or newest_bundle(Path("exported_models"))
     sampler = Sampler(path, device=device)
-    samples = sampler.sample(count, seed)
+    try:
+        samples = sampler.sample(count, seed)
+    except MemoryError as error:
+        raise UsageError(
+            f"{count} samples do not fit into memory; draw them in parts, each from its --seed."
+        ) from error
     save_grid(samples, output)
     click.echo(f"Drew {count} samples from {path} on {sampler.provider}, seeds {seed} to {seed + count - 1}: {output}")

@@ -1,7 +1,6 @@
 """`ganzoo show`: all about one recipe or component. Imports no torch."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,6 +33,7 @@ def show(name: str) -> None:
 
 
 def show_recipe(name: str, catalog: "Catalog") -> None:
+    """What the recipe says of itself, and all its settings as `--set` takes them."""
     from ganzoo.core.options import to_plain
     from ganzoo.recipes import find_recipe, resolve
 
@@ -70,7 +70,15 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]
 
 
 def show_component(kind: str, spec: "Spec", plugin: str) -> None:
+    """What a component says of itself, and its options with their defaults."""
+    import json
+
+    from ganzoo.core.options import to_plain
+    from ganzoo.core.specs import DatasetSpec
+
     click.echo(f"{click.style(spec.name, bold=True)} ({kind} of plugin {plugin}): {spec.summary}")
     click.echo(f"  source: {spec.source}")
-    for option in fields(spec.options):
-        click.echo(f"  {option.name} = {option.default!r}")
+    if isinstance(spec, DatasetSpec):
+        click.echo(f"  licence: {spec.licence}")
+    for name, value in to_plain(spec.options()).items():
+        click.echo(f"  {name} = {json.dumps(value)}")

@@ -15,7 +15,13 @@ import click
 @click.option("--epochs", type=float, help="End after so many passes over the data.")
 @click.option("--minutes", type=float, help="End after so much time.")
 @click.option("--seed", type=click.IntRange(min=0), help="Another seed gives another run.  [default: 0]")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="What to train on; auto is a GPU where there is one.",
+)
 @click.option(
     "--set",
     "assignments",

@@ -72,8 +72,8 @@ class Interrupted(GanzooError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a sentence: the closest known name, or all of them."""
-    names = sorted(known)
-    close = get_close_matches(name, names, n=1)
+    names = {each.lower(): each for each in sorted(known)}
+    close = get_close_matches(name.lower(), names, n=1)
     if close:
-        return f"did you mean {close[0]!r}?"
-    return f"known are: {', '.join(names)}." if names else "there are none."
+        return f"did you mean {names[close[0]]!r}?"
+    return f"known are: {', '.join(names.values())}." if names else "there are none."

@@ -63,6 +63,7 @@ class DiscriminatorSpec(Spec):
     """`build(sample, options)`: a module (samples [N, S...], labels [N] | None) → Verdict."""
 
     build: "Callable[[SampleSpec, Any], nn.Module]"
+    row_wise: bool = False  # each verdict depends on its own sample alone, so that real and fake may share a pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

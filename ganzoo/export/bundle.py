@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import onnx
@@ -17,24 +16,23 @@ from torch import nn
 
 from ganzoo.catalog import load_catalog
 from ganzoo.core.config import RunConfig
-from ganzoo.core.errors import BadRun, UsageError
+from ganzoo.core.errors import BadRun, BadSetting, UnknownName, UsageError
 from ganzoo.core.files import explained, sha256
 from ganzoo.core.manifest import FORMAT, DatasetFacts, Manifest, Parity, SelfTest, TrainingFacts
 from ganzoo.core.options import to_plain
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.specs import SampleSpec
 from ganzoo.export.card import model_card
+from ganzoo.export.contract import check_generator
 from ganzoo.export.onnx_file import to_onnx
 from ganzoo.export.parity import compare
 from ganzoo.latents import Latents
-from ganzoo.sampling.grid import save_grid
 from ganzoo.sampling.sampler import Sampler, latents_sha256
 from ganzoo.training.build import build_generator, build_prior
 from ganzoo.training.checkpoint import load_average
+from ganzoo.training.looking import PICTURES, POINTS, save_view
 
 SELF_TEST_SEEDS = (0, 1, 2, 3, -1, 2**63 - 1)
-PREVIEW_PICTURES = 64
-PREVIEW_POINTS = 2000
 PACKAGES = ("ganzoo", "torch", "onnx", "onnxscript")  # whose versions decide what is in the file
 
 
@@ -44,7 +42,7 @@ class Trained:
 
     run: RunFolder
     config: RunConfig
-    data: dict[str, Any]  # of `config.json`
+    data: DatasetFacts
     sample: SampleSpec
     generator: nn.Module
     prior: Latents
@@ -57,10 +55,9 @@ def export(run: RunFolder, out: Path, name: str | None = None, *, force: bool = 
     Raises UsageError where the bundle exists, unless `force` replaces it whole; ExportFailed, and leaves nothing
     behind, where onnxruntime and torch disagree; BadRun where the run cannot be read.
     """
-    target = out / (name or run.path.resolve().name)
-    if target.exists() and not force:
-        raise UsageError(f"{target} exists; choose another --name, or replace it with --force.")
+    target = place_for(out, run.path.resolve().name if name is None else name, force)
     trained = load_trained(run)
+    check_generator(trained.generator, trained.sample, trained.prior)
     model = to_onnx(trained.generator, trained.sample, trained.prior.size)
     parity = compare(model, trained.generator, trained.sample, trained.prior)
     with folder_written_whole(target) as folder:
@@ -68,18 +65,34 @@ def export(run: RunFolder, out: Path, name: str | None = None, *, force: bool = 
     return target
 
 
+def place_for(out: Path, name: str, force: bool) -> Path:
+    """`out/name`. Raises UsageError where that is taken, unless `force` is set and there is a bundle to replace."""
+    target = out / name
+    if name in ("", ".", "..") or Path(name).name != name:
+        raise UsageError(f"{name!r} is no folder's name; --name is the name alone, and --out the place.")
+    if target.exists() and not force:
+        raise UsageError(f"{target} exists; choose another --name, or replace it with --force.")
+    if target.exists() and not (target / "manifest.json").is_file():
+        raise UsageError(f"{target} is no bundle, so --force does not replace it; choose another --name.")
+    return target
+
+
 def load_trained(run: RunFolder) -> Trained:
-    """Raises BadRun where the run has no checkpoint, or where a file of it is damaged."""
+    """Raises BadRun where the run has no checkpoint, a file of it is damaged, or a plugin of it is not installed."""
     catalog, config, facts = load_catalog(), run.config(), run.facts()
     try:
-        data = facts["data"]
-        sample = msgspec.convert(data["sample"], SampleSpec)
+        data = msgspec.convert(facts["data"], DatasetFacts)
+        sample = msgspec.convert(facts["data"]["sample"], SampleSpec)
     except (KeyError, msgspec.ValidationError) as error:
-        raise BadRun(f"{run.config_file} is damaged: {error}.") from error
+        raise BadRun(f"{run.config_file} is damaged: it lacks facts of the data ({error}).") from error
     checkpoint = run.newest_checkpoint()
-    generator = build_generator(config, sample, catalog).eval()
+    try:
+        generator = build_generator(config, sample, catalog).eval()
+        prior = build_prior(config, catalog)
+    except (UnknownName, BadSetting) as error:
+        raise BadRun(f"{run.path} was trained with a plugin that is missing, or of another version: {error}") from error
     step = load_average(checkpoint, generator)
-    return Trained(run, config, data, sample, generator, build_prior(config, catalog), step)
+    return Trained(run, config, data, sample, generator, prior, step)
 
 
 def write_bundle(folder: Path, name: str, model: onnx.ModelProto, trained: Trained, parity: Parity) -> None:
@@ -91,13 +104,13 @@ def write_bundle(folder: Path, name: str, model: onnx.ModelProto, trained: Train
     manifest = describe(folder, name, trained, parity)
     (folder / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
     (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
-    count = PREVIEW_PICTURES if trained.sample.is_picture else PREVIEW_POINTS
-    save_grid(Sampler(folder, device="cpu").sample(count), folder / "preview.png")
+    count = PICTURES if trained.sample.is_picture else POINTS
+    save_view(Sampler(folder, device="cpu").sample(count), folder / "preview.png")
 
 
 def describe(folder: Path, name: str, trained: Trained, parity: Parity) -> Manifest:
     """The manifest of a folder that holds `generator.onnx`."""
-    config, data = trained.config, trained.data
+    config = trained.config
     return Manifest(
         format=FORMAT,
         name=name,
@@ -107,7 +120,7 @@ def describe(folder: Path, name: str, trained: Trained, parity: Parity) -> Manif
         latents=config.latents,
         latent_size=trained.prior.size,
         files={"generator.onnx": sha256(folder / "generator.onnx")},
-        dataset=DatasetFacts(**{key: data[key] for key in ("name", "source", "licence", "samples", "digest")}),
+        dataset=trained.data,
         training=TrainingFacts(
             run=trained.run.path.resolve().name,
             step=trained.step,
@@ -129,9 +142,19 @@ def folder_written_whole(target: Path) -> Iterator[Path]:
         with explained(target):
             unfinished.mkdir(parents=True)
             yield unfinished
+            flush(unfinished)
             if target.exists():
                 target.rename(replaced)
             unfinished.rename(target)
     finally:
+        if replaced.exists() and not target.exists():
+            replaced.rename(target)
         shutil.rmtree(unfinished, ignore_errors=True)
         shutil.rmtree(replaced, ignore_errors=True)
+
+
+def flush(folder: Path) -> None:
+    """Wait until the folder's files are on the disk."""
+    for path in folder.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())

@@ -4,80 +4,127 @@ from ganzoo.core.manifest import Manifest
 
 CARD = """# {name}
 
-![Samples of seeds 0 to 63, in order](preview.png)
+![{shown}](preview.png)
 
 A generative adversarial network trained by ganzoo: recipe `{recipe}` on `{dataset}`, seed {seed}, {step:,} updates.
-The picture above shows {shown}: drawn in order, none left out.
+The picture above shows {shown}, drawn in order, none left out.
 
 | | |
 |---|---|
-| input | `latents` float32 [N, {latent_size}], prior `{prior}` |
+| input | `latents` float32 [N, {latent_size}], prior `{prior}`{options} |
 | output | {outputs} |
-| data | {dataset}, {samples:,} samples, {source}, licence {licence} |
+| data | {dataset}, {samples:,} samples; {source}; licence: {licence} |
 | weights | {weights} |
-| onnxruntime against torch | at most {difference:.1e} off, batch sizes {batch_sizes} |
+| onnxruntime and torch | differ by {difference:.1e} at most; {tolerance:.0e} is allowed; batches of {batch_sizes} |
+| made with | {versions} |
 
 ## Draw from it
 
-On the command line, with ganzoo: `ganzoo sample {name} -n 64 --seed 0 -o grid.png`.
+With ganzoo, in this folder: `ganzoo sample . -n 64 --seed 0 -o grid.png`
 
-With onnxruntime and numpy alone:
+{code}
+`manifest.json` says the rest, and holds the SHA-256 of `generator.onnx`.
+"""
+
+PLAIN = """With onnxruntime and numpy alone, in this folder:
 
 ```python
 import numpy as np
 import onnxruntime
 
 session = onnxruntime.InferenceSession("generator.onnx")
-latents = np.random.default_rng(0).{draw}.astype(np.float32)
-samples = session.run(["{output}"], {{"latents": latents}})[0]
+{draw}
+samples = session.run(["{output}"], {{"latents": latents.astype(np.float32)}})[0]  # {result}
 ```
-{note}
-`manifest.json` says the rest, and holds the files' SHA-256.
+
+These latents come from the same prior, but are not those of ganzoo's seeds: `ganzoo.Sampler(".").sample(16)` draws
+those, and needs no torch.
 """
 
+OWN = """In Python, in this folder; ganzoo draws from the prior `{prior}`, and needs no torch for it:
+
+```python
+import ganzoo
+
+samples = ganzoo.Sampler(".").sample(16, seed=0)  # {result}
+```
+
+Anything else that runs ONNX works too, and has to draw the latents from that prior by itself.
+"""
+
+# What draws 16 latents from a prior, by the prior's name.
 DRAWS = {
-    "normal": "standard_normal((16, {size}))",
-    "uniform": "uniform(-{bound}, {bound}, (16, {size}))",
+    "normal": "latents = np.random.default_rng(0).standard_normal((16, {size}))",
+    "uniform": "latents = np.random.default_rng(0).uniform(-{bound}, {bound}, (16, {size}))",
+    "spherical": "latents = np.random.default_rng(0).standard_normal((16, {size}))\n"
+    "latents *= {size}**0.5 / np.linalg.norm(latents, axis=1, keepdims=True)",
 }
-
-NOTE = """
-This draws from the same prior, but not the latents of ganzoo's seeds: those come from `ganzoo.Sampler`.
-"""
-
-OTHER = """
-The prior `{prior}` has a form of its own, so this line is a stand-in: `ganzoo.Sampler` draws from the real one.
-"""
 
 
 def model_card(manifest: Manifest) -> str:
     """Markdown, with code that runs as it stands in the bundle's folder."""
-    picture = manifest.sample.is_picture
-    shape = ", ".join(map(str, manifest.sample.shape))
-    outputs = f"`samples` float32 [N, {shape}]"
-    if picture:
-        channels, height, width = manifest.sample.shape
-        outputs = f"`images` uint8 [N, {height}, {width}, {channels}]; {outputs} in [-1, 1]"
-    prior = manifest.latents
-    draw = DRAWS.get(prior.name, DRAWS["normal"]).format(
-        size=manifest.latent_size, **{"bound": prior.options.get("bound")}
-    )
+    prior, training, parity = manifest.latents, manifest.training, manifest.parity
     return CARD.format(
         name=manifest.name,
         recipe=manifest.recipe,
         dataset=manifest.dataset.name,
-        step=manifest.training.step,
-        seed=manifest.training.seed,
-        shown="seeds 0 to 63" if picture else "2,000 points of seeds 0, 1, 2…",
+        step=training.step,
+        seed=training.seed,
+        shown=shown(manifest),
         latent_size=manifest.latent_size,
         prior=prior.name,
-        outputs=outputs,
+        options="".join(f", {key} {value}" for key, value in prior.options.items() if key != "size"),
+        outputs=outputs(manifest),
         samples=manifest.dataset.samples,
-        source=manifest.dataset.source,
-        licence=manifest.dataset.licence,
-        weights="moving average of the generator" if manifest.training.weights == "ema" else "the generator's own",
-        difference=manifest.parity.max_difference,
-        batch_sizes=", ".join(map(str, manifest.parity.batch_sizes)),
-        draw=draw,
-        output="images" if picture else "samples",
-        note=NOTE if prior.name in DRAWS else OTHER.format(prior=prior.name),
+        source=cell(manifest.dataset.source),
+        licence=cell(manifest.dataset.licence),
+        weights="moving average of the generator's" if training.weights == "ema" else "the generator's own",
+        difference=parity.max_difference,
+        tolerance=parity.tolerance,
+        batch_sizes=", ".join(map(str, parity.batch_sizes)),
+        versions=", ".join(f"{package} {version}" for package, version in manifest.versions.items()),
+        code=code(manifest),
     )
+
+
+def shown(manifest: Manifest) -> str:
+    """What the preview is."""
+    if manifest.sample.is_picture:
+        return "the pictures of seeds 0 to 63"
+    if manifest.sample.size == 1:
+        return "the distribution of seeds 0 to 1,999: each number (right), and the share below it (up)"
+    return "the points of seeds 0 to 1,999" + (", two of their coordinates" if manifest.sample.size > 2 else "")
+
+
+def outputs(manifest: Manifest) -> str:
+    """The graph's outputs, with types and shapes."""
+    samples = f"`samples` float32 [N, {sizes(manifest.sample.shape)}]"
+    if not manifest.sample.is_picture:
+        return samples
+    channels, height, width = manifest.sample.shape
+    return f"`images` uint8 [N, {sizes((height, width, channels))}]; {samples} in [-1, 1]"
+
+
+def code(manifest: Manifest) -> str:
+    """How to draw 16 samples in Python."""
+    prior, picture, result = manifest.latents, manifest.sample.is_picture, result_of(manifest)
+    if prior.name not in DRAWS:
+        return OWN.format(prior=prior.name, result=result)
+    draw = DRAWS[prior.name].format(size=manifest.latent_size, bound=prior.options.get("bound"))
+    return PLAIN.format(draw=draw, output="images" if picture else "samples", result=result)
+
+
+def result_of(manifest: Manifest) -> str:
+    if not manifest.sample.is_picture:
+        return f"float32 [16, {sizes(manifest.sample.shape)}]"
+    channels, height, width = manifest.sample.shape
+    return f"uint8 [16, {sizes((height, width, channels))}]"
+
+
+def sizes(shape: tuple[int, ...]) -> str:
+    return ", ".join(map(str, shape))
+
+
+def cell(text: str) -> str:
+    """Text that cannot end its cell of a table."""
+    return text.replace("|", "\\|")

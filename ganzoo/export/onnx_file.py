@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Iterator
 
 import onnx
 import torch
@@ -10,11 +11,13 @@ from torch import Tensor, nn
 
 from ganzoo.core.errors import ExportFailed
 from ganzoo.core.specs import SampleSpec
+from ganzoo.export.contract import first_line
 
 OPSET = 18  # with IR 8: read by onnxruntime 1.15 and later, in Python, Node and browsers
 IR_VERSION = 8
 EXAMPLE_BATCH = 3  # not 1, which torch.export would take for a constant
 FORBIDDEN = ("Random", "Dropout", "Multinomial", "Bernoulli")  # beginnings of operators' names
+CHATTY = ("torch.onnx", "onnxscript", "onnx_ir")  # loggers; what matters is raised
 
 
 class WithoutLabels(nn.Module):
@@ -47,7 +50,8 @@ def to_onnx(generator: nn.Module, sample: SampleSpec, latent_size: int) -> onnx.
 def convert(module: nn.Module, latent_size: int) -> onnx.ModelProto:
     """torch's own conversion, by way of torch.export, which refuses a batch that is frozen somewhere."""
     latents = torch.zeros(EXAMPLE_BATCH, latent_size)
-    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)  # "no torchvision"
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's own deprecations
@@ -62,27 +66,45 @@ def convert(module: nn.Module, latent_size: int) -> onnx.ModelProto:
                 verbose=False,
             )
     except Exception as error:  # torch raises dozens of kinds here, most of them private
-        raise ExportFailed(
-            f"torch cannot export this generator: {first_line(error)}. A batch size that forward reads as a number, or "
-            "branches on, is the usual cause."
-        ) from error
+        raise ExportFailed(f"torch cannot export this generator: {reason(error)}") from error
     assert exported is not None, "torch.onnx.export returns a program where dynamo is on"
     return exported.model_proto
+
+
+def reason(error: Exception) -> str:
+    """Why, and what to do about it."""
+    if "Constraints violated" in str(error):
+        return (
+            f"its forward takes the size of the batch, here {EXAMPLE_BATCH}, for a number that never changes, or "
+            "branches on it. Write -1 or `len(latents)` in shapes, without int()."
+        )
+    return f"{first_line(error)}. A forward must consist of torch's own operations on tensors."
 
 
 def tidy(model: onnx.ModelProto, sample: SampleSpec) -> None:
     """Name the batch, say the samples' shape, and take out the paths of this machine that torch writes into nodes."""
     model.ir_version = IR_VERSION
+    for graph in every_graph(model.graph):
+        for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
+            del part.metadata_props[:]
+            part.doc_string = ""
+        del graph.value_info[:]  # inferred again by whoever loads the graph
+    del model.metadata_props[:]
     graph = model.graph
     graph.name = "generator"
-    for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
-        del part.metadata_props[:]
-        part.doc_string = ""
-    del model.metadata_props[:]
-    del graph.value_info[:]  # inferred again by whoever loads the graph
     graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
     samples = helper.make_tensor_value_info("samples", TensorProto.FLOAT, ["N", *sample.shape])
     graph.output[0].CopyFrom(samples)
+
+
+def every_graph(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """The graph, and those of its branches and loops."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            inner = [attribute.g] if attribute.HasField("g") else attribute.graphs
+            for each in inner:
+                yield from every_graph(each)
 
 
 def add_picture_head(graph: onnx.GraphProto, sample: SampleSpec) -> None:
@@ -106,17 +128,13 @@ def add_picture_head(graph: onnx.GraphProto, sample: SampleSpec) -> None:
 
 def refuse_chance(model: onnx.ModelProto) -> None:
     """Raise ExportFailed for operators that draw at random or that only training has, and for foreign ones."""
-    found = {node.op_type for node in model.graph.node if node.op_type.startswith(FORBIDDEN)}
+    nodes = [node for graph in every_graph(model.graph) for node in graph.node]
+    found = {node.op_type for node in nodes if node.op_type.startswith(FORBIDDEN)}
     if found:
         raise ExportFailed(
             f"The graph contains {', '.join(sorted(found))}: the same latents would give other samples at each call. "
             "Noise must come in through the latents; dropout must depend on `self.training`."
         )
-    foreign = {node.domain for node in model.graph.node} - {"", "ai.onnx"}
+    foreign = {node.domain for node in nodes} - {"", "ai.onnx"}
     if foreign or model.functions:
         raise ExportFailed(f"The graph needs operators that plain onnxruntime lacks: {', '.join(sorted(foreign))}.")
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, without its traceback in prose."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -25,6 +25,7 @@ class Components:
 
     sample: SampleSpec
     players: Players
+    row_wise: bool  # of the discriminator: real and fake may go through it together
     loss: Loss
     regularizers: dict[str, Regularizer]
     augmentations: dict[str, Augmentation]
@@ -42,15 +43,15 @@ def build(config: RunConfig, data: Data, catalog: Catalog, device: torch.device)
     seed_torch(config.seed, "weights", 0)
     prior = build_prior(config, catalog)
     generator = build_generator(config, data.spec, catalog).to(device)
-    discriminator = catalog.discriminators[config.discriminator.name].build(
-        data.spec, options_of(config.discriminator, catalog.discriminators)
-    )
+    judge = catalog.discriminators[config.discriminator.name]
+    discriminator = judge.build(data.spec, options_of(config.discriminator, catalog.discriminators))
     draws = Draws(data, prior, config.batch_size, config.seed, device)
     if isinstance(generator, StartsFromData):
         generator.start_from(to_unit_range(draws.samples[:ENOUGH_TO_START_FROM]))
     return Components(
         sample=data.spec,
         players=Players(generator, discriminator.to(device)),
+        row_wise=judge.row_wise,
         loss=catalog.losses[config.loss.name].build(options_of(config.loss, catalog.losses)),
         regularizers=build_list(config.regularizers, catalog.regularizers),
         augmentations=build_list(config.augmentations, catalog.augmentations),

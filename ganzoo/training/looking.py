@@ -23,6 +23,24 @@ def save_samples(generator: nn.Module, parts: Components, path: Path) -> None:
     latents = prior.from_words(seed_words(np.arange(count), prior.words))
     samples = generator(torch.from_numpy(latents).to(device), None).cpu().numpy()
     if parts.sample.is_picture:
-        save_grid(to_uint8(samples), path)
+        save_view(to_uint8(samples), path)
     else:
-        save_grid(samples, path, reference=parts.draws.samples[:POINTS].cpu().numpy())
+        save_view(samples, path, reference=parts.draws.samples[:POINTS].cpu().numpy())
+
+
+def save_view(samples: np.ndarray, path: Path, reference: np.ndarray | None = None) -> None:
+    """A picture of samples uint8 [N, H, W, C] or float32 [N, D], whatever C and D, so that a look never ends a run.
+
+    Of two channels the first is shown; numbers, D = 1, are shown by their distribution.
+    """
+    if samples.ndim == 4 and samples.shape[-1] == 2:
+        samples = samples[..., :1]
+    if samples.ndim == 2 and samples.shape[1] == 1:
+        samples, reference = distribution(samples), None if reference is None else distribution(reference)
+    save_grid(samples, path, reference=reference)
+
+
+def distribution(numbers: np.ndarray) -> np.ndarray:
+    """Of numbers [N, 1] the points [N, 2]: each number, and the share of all that is not above it."""
+    share = np.arange(1, len(numbers) + 1, dtype=np.float32) / len(numbers)
+    return np.stack([np.sort(numbers[:, 0]), share], axis=1)

@@ -3,12 +3,14 @@
 import json
 from html import escape
 from math import log
+from pathlib import Path
 from typing import Any
 
 from ganzoo.core.files import write_text
 from ganzoo.core.run_folder import RunFolder
 
-WIDTH, HEIGHT, MARGIN = 640, 220, 44  # pixels of one chart
+WIDTH, HEIGHT, MARGIN = 640, 220, 44  # pixels of one chart, and of the room for its numbers
+TOP, BOTTOM = 12, 196  # pixels; the largest and the smallest value of its curves
 COLOURS = ("#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2")
 MOST_POINTS = 400  # of one curve
 
@@ -34,28 +36,34 @@ def write_report(run: RunFolder) -> None:
     """Write `report.html` from the run's log, pictures and config."""
     facts, lines = run.facts(), run.log()
     config = facts["config"]
-    last = lines[-1] if lines else {}
     page = PAGE.format(
         title=escape(run.path.name),
-        summary=escape(
-            f"{config['recipe']} on {config['dataset']['name']}, step {last.get('step', 0):,}, "
-            f"{last.get('samples_per_second', 0):,.0f} samples per second at the end."
-        ),
+        summary=escape(f"Recipe {config['recipe']} on {config['dataset']['name']}, {progress(lines)}."),
         figures="\n".join([*pictures(run), *charts(lines)]),
         facts=escape(json.dumps(facts, indent=2)),
     )
     write_text(run.report_file, page)
 
 
+def progress(lines: list[dict[str, Any]]) -> str:
+    """How far the run is, and how fast."""
+    if not lines:
+        return "with nothing logged yet"
+    last = lines[-1]
+    return f"{last['step']:,} steps, {last['samples_per_second']:,.0f} samples per second at the end"
+
+
 def pictures(run: RunFolder) -> list[str]:
     """The first and the last samples, of the same latents."""
-    files = sorted(run.path.glob("samples/*.png"))
+    files = sorted(run.path.glob("samples/step-*.png"))
     chosen = files[:1] + files[-1:] if len(files) > 1 else files
-    return [
-        f'<figure><img src="samples/{file.name}" alt="Samples at {file.stem}">'
-        f"<figcaption>Samples at {file.stem.replace('-', ' ')}, seeds 0, 1, 2…</figcaption></figure>"
-        for file in reversed(chosen)
-    ]
+    return [figure(file) for file in reversed(chosen)]
+
+
+def figure(file: Path) -> str:
+    """One picture with its caption; its name is `step-<number>.png`."""
+    words = f"Samples at step {int(file.stem.removeprefix('step-')):,}, of the same seeds as at any other: 0, 1, 2…"
+    return f'<figure><img src="samples/{file.name}" alt="{words}"><figcaption>{words}</figcaption></figure>'
 
 
 def charts(lines: list[dict[str, Any]]) -> list[str]:
@@ -82,19 +90,21 @@ def chart(title: str, steps: list[int], curves: dict[str, list[float | None]]) -
     values = [value for curve in curves.values() for value in curve if value is not None]
     low, high = min(values), max(values)
     high = high if high > low else low + 1
-    every = -(-len(steps) // MOST_POINTS)
+    shown = sorted({*range(0, len(steps), -(-len(steps) // MOST_POINTS)), len(steps) - 1})
 
     def place(step: int, value: float) -> str:
         x = MARGIN + (WIDTH - MARGIN) * (step - steps[0]) / (steps[-1] - steps[0])
-        return f"{x:.1f},{HEIGHT - 24 - (HEIGHT - 36) * (value - low) / (high - low):.1f}"
+        return f"{x:.1f},{BOTTOM - (BOTTOM - TOP) * (value - low) / (high - low):.1f}"
 
     drawn, legend = [], []
     for (name, curve), colour in zip(curves.items(), COLOURS * len(curves), strict=False):
-        points = [place(step, v) for step, v in list(zip(steps, curve, strict=True))[::every] if v is not None]
+        points = [place(steps[n], value) for n in shown if (value := curve[n]) is not None]
         drawn.append(f'<polyline points="{" ".join(points)}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
         legend.append(f'<span style="color:{colour}">■</span> {escape(name)}')
     labels = (
-        f'<text x="0" y="{HEIGHT - 24}">{low:.3g}</text><text x="0" y="16">{high:.3g}</text>'
+        f'<path d="M{MARGIN} {TOP}H{WIDTH}M{MARGIN} {BOTTOM}H{WIDTH}" stroke="currentColor" opacity=".25"/>'
+        f'<text x="{MARGIN - 4}" y="{BOTTOM + 4}" text-anchor="end">{low:.3g}</text>'
+        f'<text x="{MARGIN - 4}" y="{TOP + 4}" text-anchor="end">{high:.3g}</text>'
         f'<text x="{MARGIN}" y="{HEIGHT - 4}">step {steps[0]:,}</text>'
         f'<text x="{WIDTH}" y="{HEIGHT - 4}" text-anchor="end">{steps[-1]:,}</text>'
     )

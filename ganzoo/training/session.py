@@ -1,15 +1,21 @@
 """A run from its first line to its last: what `ganzoo train` and `ganzoo.train` do."""
 
+import shlex
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+from pluggy import PluginManager
+
 from ganzoo.catalog import Catalog, load_catalog
 from ganzoo.core.config import LENGTHS, RunConfig, Settings
-from ganzoo.core.errors import BadData, BadSetting
+from ganzoo.core.errors import BadData, BadRun, BadSetting, GanzooError
 from ganzoo.core.events import StepDone
 from ganzoo.core.options import parse_options, to_plain
 from ganzoo.core.run_folder import RunFolder, new_run
@@ -20,7 +26,10 @@ from ganzoo.training.build import Components, build
 from ganzoo.training.device import machine, pick_device, versions
 from ganzoo.training.display import Display
 from ganzoo.training.report import write_report
+from ganzoo.training.state import build_optimizer
 from ganzoo.training.trainer import train
+
+SURROUNDINGS = ("created", "versions", "machine", "data")  # in config.json, beside the configuration itself
 
 
 def start(
@@ -35,7 +44,9 @@ def start(
     config = replace(config, data=str(data.resolve()) if data else None)
     where = pick_device(device)
     samples = load_data(config, catalog, display)
-    parts = build(config, samples, catalog, where)
+    with enough_memory():
+        parts = build(config, samples, catalog, where)
+    check_works(config, parts)
     run = new_run(out, config.recipe)
     facts = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -53,16 +64,56 @@ def resume(run: RunFolder, changes: Iterable[Change], device: str, display: Disp
     Raises BadData where the data set is no longer the one that the run began with, and Interrupted like `start`.
     """
     catalog = load_catalog()
-    facts = run.facts()
     config = with_length(run.config(), {".".join(path): value for path, value in changes})
+    facts = surroundings(run)
     samples = load_data(config, catalog, display)
     if digest(samples) != facts["data"]["digest"]:
         raise BadData(
             f"The data set is not the one that {run.path} was trained on; bring that back, or start a new run."
         )
-    parts = build(config, samples, catalog, pick_device(device))
-    run.describe(config, {key: facts[key] for key in ("created", "versions", "machine", "data")})
-    return carry_out(run, config, parts, catalog, display)
+    with enough_memory():
+        parts = build(config, samples, catalog, pick_device(device))
+    check_works(config, parts)
+    run.describe(config, facts)
+    before = run.checkpoints()[-1:]
+    carry_out(run, config, parts, catalog, display)
+    if run.checkpoints()[-1:] == before:
+        display.say("It had done all its steps before; give it more with --steps.")
+    return run
+
+
+def surroundings(run: RunFolder) -> dict[str, Any]:
+    """What `config.json` says besides the configuration. Raises BadRun where that is damaged."""
+    facts = run.facts()
+    try:
+        found = {key: facts[key] for key in SURROUNDINGS}
+        found["data"]["digest"]
+    except (KeyError, TypeError) as error:
+        raise BadRun(f"{run.config_file} is damaged: it lacks {error}. Start a new run.") from error
+    return found
+
+
+def check_works(config: RunConfig, parts: Components) -> None:
+    """Raise BadSetting for numbers that are of the right type, and that no run can work with."""
+    try:
+        config.total_steps(parts.draws.count)
+        build_optimizer(parts.players.generator, config.generator_optimizer)
+        build_optimizer(parts.players.discriminator, config.discriminator_optimizer)
+    except (ValueError, OverflowError) as error:
+        raise BadSetting(f"A run cannot work with these settings: {error}.") from error
+
+
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    """Turn torch's several ways of being out of memory into a sentence with a remedy."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            raise GanzooError(
+                "There is not enough memory for this run; set a smaller batch_size, or smaller networks."
+            ) from error
+        raise
 
 
 def with_length(config: RunConfig, changes: dict[str, Any]) -> RunConfig:
@@ -103,27 +154,51 @@ def data_facts(config: RunConfig, samples: Data, catalog: Catalog) -> dict[str, 
 def carry_out(run: RunFolder, config: RunConfig, parts: Components, catalog: Catalog, display: Display) -> RunFolder:
     """Train to the end, show it, and say where everything is."""
     try:
-        with display.running(run, config, config.total_steps(parts.draws.count)):
-            state = train(parts, config, run, observer([display, catalog.step_done], display))
-    finally:
-        write_report(run)
+        with enough_memory(), display.running(run, config, config.total_steps(parts.draws.count)):
+            state = train(parts, config, run, observer({"the display": display, **observers(catalog)}, display))
+    except BaseException:
+        with suppress(GanzooError):  # what stopped the run is what the user must hear of
+            write_report(run)
+        raise
+    write_report(run)
     display.say(
-        f"Trained to step {state.step:,}. Pictures: {run.samples_file(state.step)}  Report: {run.report_file}\n"
-        f"Next: ganzoo export --onnx {run.path}"
+        f"Trained to step {state.step:,}.\n"
+        f"  pictures  {run.samples_file(state.step)}\n"
+        f"  report    {run.report_file}\n"
+        f"  next      ganzoo export --onnx {shlex.quote(str(run.path))}"
     )
     return run
 
 
-def observer(observers: list[Callable[[StepDone], None]], display: Display) -> Callable[[StepDone], None]:
+def observers(catalog: Catalog) -> dict[str, Callable[[StepDone], None]]:
+    """Each plugin that observes, by its name."""
+    manager = catalog.manager
+    plugins = [impl.plugin for impl in manager.hook.ganzoo_step_done.get_hookimpls()]
+    return {
+        f"plugin {manager.get_name(plugin)}": partial(tell, manager, [each for each in plugins if each is not plugin])
+        for plugin in plugins
+    }
+
+
+def tell(manager: PluginManager, others: list[Any], event: StepDone) -> None:
+    """Tell the one observer that is not among `others`."""
+    manager.subset_hook_caller("ganzoo_step_done", others)(event=event)
+
+
+def observer(observers: Mapping[str, Callable[[StepDone], None]], display: Display) -> Callable[[StepDone], None]:
     """One that tells all; an observer that fails is named once, left out from then on, and changes nothing."""
-    active = list(observers)
+    active = dict(observers)
 
     def observe(event: StepDone) -> None:
-        for each in list(active):
+        for name, each in list(active.items()):
             try:
                 each(event)
             except Exception as error:  # noqa: BLE001 - a logger's bug must not cost a run
-                active.remove(each)
-                display.say(f"Note: an observer failed and is left out: {type(error).__name__}: {error}")
+                del active[name]
+                display.say(f"Note: {name} failed at step {event.step:,} and is told no more: {reason(error)}")
 
     return observe
+
+
+def reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -18,19 +18,21 @@ class MovingAverage:
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.network = deepcopy(network).eval().requires_grad_(False)
         self.decay = decay  # per step; 0 = a plain copy
+        pairs = list(zip(tensors(self.network), tensors(network), strict=True))
+        self.means = [mean for mean, _ in pairs if mean.is_floating_point()]
+        self.values = [value for _, value in pairs if value.is_floating_point()]
+        self.counts = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     @torch.no_grad()
-    def update(self, network: nn.Module, step: int) -> None:
-        """Move towards `network`, its `step`-th update.
+    def update(self, step: int) -> None:
+        """Move towards the network, the `step`-th time.
 
         The decay rises as (1 + n) / (10 + n), so that a short run is not held back by its first weights.
         """
         decay = min(self.decay, (1 + step) / (10 + step))
-        for mean, value in zip(tensors(self.network), tensors(network), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, 1 - decay)
-            else:
-                mean.copy_(value)
+        torch._foreach_lerp_(self.means, self.values, 1 - decay)
+        for copy, count in self.counts:
+            copy.copy_(count)
 
 
 def tensors(network: nn.Module) -> list[torch.Tensor]:

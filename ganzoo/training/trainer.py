@@ -42,7 +42,7 @@ def train(parts: Components, config: RunConfig, run: RunFolder, observe: Callabl
         while not done:
             state.follow_schedules(config)
             moves = one_step(state, parts, config)
-            state.average.update(state.players.generator, state.step)
+            state.average.update(state.step)
             state.step += 1
             recorder.add(state.step, moves.terms)
 
@@ -116,7 +116,11 @@ def move_at_once(state: TrainState, parts: Components, config: RunConfig) -> Mov
 def meet(
     parts: Components, batch: Batch, fake: Tensor, *, with_real: bool = True, differentiable: bool = False
 ) -> Play:
-    """The discriminator looks at both kinds of samples, each as a batch of its own, augmented alike."""
+    """The discriminator looks at both kinds of samples, together only where that changes nothing."""
+    if with_real and parts.row_wise and not differentiable:
+        labels = None if batch.labels is None else torch.cat([batch.labels, batch.labels])
+        verdict = judge(parts, torch.cat([batch.real, fake]), labels)
+        return Play(batch, fake, *verdict.split(len(fake)))
     if differentiable:
         batch = Batch(batch.real.requires_grad_(), batch.labels, batch.latents)
         fake = fake if fake.requires_grad else fake.requires_grad_()

@@ -279,7 +279,7 @@ def test_the_average_follows_its_closed_form_with_warm_up_and_includes_buffers()
         network.weight.data.fill_(step)
         network.running_mean.fill_(-step)  # type: ignore[operator]
         network.num_batches_tracked.fill_(step)  # type: ignore[operator]
-        average.update(network, step)
+        average.update(step)
         decay = min(0.9, (1 + step) / (10 + step))
         expected_weight = decay * expected_weight + (1 - decay) * step
         expected_mean = decay * expected_mean - (1 - decay) * step
@@ -316,3 +316,53 @@ def test_a_run_ends_after_its_minutes(tmp_path: Path) -> None:
     state = train_toy(tmp_path, toy_config(steps=None, minutes=0.01))
     assert state.step > 1
     assert RunFolder(tmp_path).log()[-1]["seconds"] == pytest.approx(0.6, abs=0.5)
+
+
+def gradients_of_one_step(*, row_wise: bool, discriminator: nn.Module) -> list[Tensor]:
+    torch.manual_seed(1)
+    config = toy_config()
+    players = Players(ToyGenerator(), discriminator)
+    parts = toy_parts(config, players=players, row_wise=row_wise, regularizers={})
+    batch = parts.draws.batch(0)
+    play = trainer.meet(parts, batch, players.generator(batch.latents).detach())
+    sum(trainer.objective(parts, "discriminator", play, {}).values(), torch.zeros(())).backward()
+    return [parameter.grad for parameter in discriminator.parameters() if parameter.grad is not None]
+
+
+def test_real_and_fake_together_give_the_gradients_that_they_give_apart() -> None:
+    def plain() -> nn.Module:
+        torch.manual_seed(2)
+        return ToyDiscriminator().eval()  # dropout off: a shared pass draws other masks, as it may
+
+    together = gradients_of_one_step(row_wise=True, discriminator=plain())
+    apart = gradients_of_one_step(row_wise=False, discriminator=plain())
+    assert len(together) == 4
+    for one, other in zip(together, apart, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
+
+
+def test_a_discriminator_that_sees_its_batch_is_shown_real_and_fake_apart() -> None:
+    """With batch norm a shared pass would be another algorithm, which is why sharing must be declared."""
+
+    class Normalised(ToyDiscriminator):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers[2] = nn.BatchNorm1d(8)
+
+    def fresh() -> nn.Module:
+        torch.manual_seed(2)
+        return Normalised()
+
+    together = gradients_of_one_step(row_wise=True, discriminator=fresh())
+    apart = gradients_of_one_step(row_wise=False, discriminator=fresh())
+    assert any((one - other).abs().max() > 1e-3 for one, other in zip(together, apart, strict=True))
+
+
+def test_a_verdict_is_split_with_all_that_it_carries() -> None:
+    verdict = Verdict(torch.arange(5.0), features=torch.arange(10.0).view(5, 2))
+    first, rest = verdict.split(2)
+    assert first.logits.tolist() == [0, 1]
+    assert rest.logits.tolist() == [2, 3, 4]
+    assert rest.features is not None
+    assert rest.features.shape == (3, 2)
+    assert rest.class_logits is None

@@ -102,6 +102,7 @@ def toy_parts(config: RunConfig, **changes: Any) -> Components:
     parts = Components(
         sample=data.spec,
         players=Players(ToyGenerator(), ToyDiscriminator()),
+        row_wise=False,
         loss=NonSaturating(),
         regularizers={"toy": ToyPenalty()},
         augmentations={},

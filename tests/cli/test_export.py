@@ -1,0 +1,90 @@
+"""`ganzoo export`, from the command to the files."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command import Refused, contents, ganzoo, ganzoo_process
+
+from ganzoo.core.manifest import read_manifest
+from ganzoo.sampling.sampler import Sampler
+
+
+@pytest.fixture
+def runs(made: Path, here: Path) -> Path:
+    """The current folder, with a run of its own."""
+    shutil.copytree(made / "runs", here / "runs")
+    return here
+
+
+def test_the_newest_run_is_exported_under_its_name(runs: Path) -> None:
+    done = ganzoo("export", "--onnx")
+    assert done.exit_code == 0
+    assert "Exporting runs/vanilla-mlp-001…" in done.stdout
+    assert "Wrote exported_models/vanilla-mlp-001 (" in done.stdout
+    assert "from step 30" in done.stdout
+    assert "Next: ganzoo sample exported_models/vanilla-mlp-001" in done.stdout
+    assert Sampler("exported_models/vanilla-mlp-001").sample(2).shape == (2, 8, 8, 1)
+
+
+def test_name_and_out_say_what_and_where(runs: Path) -> None:
+    assert ganzoo("export", "--onnx", "runs/vanilla-mlp-001", "--name", "mine", "--out", "deep/er").exit_code == 0
+    assert read_manifest(runs / "deep" / "er" / "mine").name == "mine"
+
+
+def test_a_bundle_is_kept_unless_forced(runs: Path, refused: Refused) -> None:
+    ganzoo("export", "--onnx")
+    before = contents(runs / "exported_models")
+    done = refused(2, "export", "--onnx")
+    assert "choose another --name, or replace it with --force" in done.stderr
+    assert contents(runs / "exported_models") == before
+    assert ganzoo("export", "--onnx", "--force").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b"])
+def test_a_name_is_no_path(name: str, runs: Path, refused: Refused) -> None:
+    assert "is no folder's name" in refused(2, "export", "--onnx", "--name", name, "--force").stderr
+    assert [path.name for path in runs.iterdir()] == ["runs"]
+
+
+def test_a_damaged_checkpoint_is_named_with_a_way_out(runs: Path, refused: Refused) -> None:
+    checkpoint = runs / "runs" / "vanilla-mlp-001" / "checkpoints" / "step-00000030.safetensors"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
+    for command in (["export", "--onnx"], ["train", "--resume", "runs/vanilla-mlp-001", "--steps", "40"]):
+        done = refused(1, *command)
+        assert "step-00000030.safetensors is damaged" in done.stderr
+        assert "Delete it to go on from the checkpoint before it" in done.stderr
+    assert not (runs / "exported_models").exists()
+
+
+@pytest.mark.parametrize("name", ["config.json", "checkpoint"])
+def test_a_run_of_another_version_is_refused(name: str, runs: Path, refused: Refused) -> None:
+    run = runs / "runs" / "vanilla-mlp-001"
+    path = run / "config.json" if name == "config.json" else next((run / "checkpoints").iterdir())
+    old, new = (b'"format": 1', b'"format": 9') if name == "config.json" else (rb"\"format\": 1", rb"\"format\": 9")
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+    before = contents(run)
+    for command in (["export", "--onnx"], ["train", "--resume", str(run), "--steps", "40"]):
+        assert "was written by another version of ganzoo (format 9)" in refused(1, *command).stderr
+    after = contents(run)
+    assert {key for key in before if before[key] != after.get(key)} <= {"config.json", "report.html"}
+
+
+def test_a_process_exports_and_prints_nothing_of_its_tools(runs: Path) -> None:
+    """torch and onnxruntime have much to say that is of no use to a user."""
+    done = ganzoo_process("export", "--onnx", cwd=runs)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["Exporting", "Wrote", "Next:"]
+
+
+def test_exporting_twice_in_two_processes_gives_the_same_bytes(runs: Path) -> None:
+    """Hashes of names and of memory differ from one process to the next."""
+    script = "import sys, ganzoo; ganzoo.export('runs/vanilla-mlp-001', out=sys.argv[1])"
+    for out in ("a", "b"):
+        subprocess.run([sys.executable, "-c", script, out], cwd=runs, check=True)
+    first, second = ((runs / out / "vanilla-mlp-001" / "generator.onnx").read_bytes() for out in ("a", "b"))
+    assert first == second

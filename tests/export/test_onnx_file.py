@@ -1,0 +1,139 @@
+"""What is in the exported file, and which generators there is no file for."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto, helper
+from torch import Tensor, nn
+from toy_generators import PICTURE, POINT, SIZE, TRAPS, Flawed, good, proven
+
+import ganzoo
+from ganzoo.core.errors import ExportFailed
+from ganzoo.core.specs import SampleSpec
+from ganzoo.export.onnx_file import add_picture_head, every_graph, refuse_chance, to_onnx
+from ganzoo.sampling.pixels import to_uint8
+
+Exported = tuple[onnx.ModelProto, nn.Module, SampleSpec]
+
+
+def run(model: onnx.ModelProto, latents: np.ndarray) -> dict[str, np.ndarray]:
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return dict(zip([o.name for o in session.get_outputs()], session.run(None, {"latents": latents}), strict=True))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_onnxruntime_draws_what_torch_draws_at_any_batch_size(exported: Exported, size: int) -> None:
+    model, generator, sample = exported
+    latents = np.random.default_rng(size).standard_normal((size, SIZE), dtype=np.float32)
+    found = run(model, latents)
+    with torch.no_grad():
+        expected = generator.eval()(torch.from_numpy(latents)).numpy()
+
+    np.testing.assert_allclose(found["samples"], expected, rtol=0, atol=1e-5)
+    assert found["samples"].shape == (size, *sample.shape)
+    if sample.is_picture:
+        np.testing.assert_array_equal(found["images"], to_uint8(found["samples"]))
+
+
+def test_old_readers_can_read_it_and_its_batch_is_called_n(exported: Exported) -> None:
+    """IR 8 and opset 18 of the default domain: onnxruntime 1.15 and later."""
+    model, _, sample = exported
+    graph = model.graph
+    assert model.ir_version == 8
+    assert [(each.domain, each.version) for each in model.opset_import] == [("", 18)]
+    assert {node.domain for node in graph.node} <= {"", "ai.onnx"}
+    assert not model.functions
+
+    ports = {each.name: dims(each) for each in [*graph.input, *graph.output]}
+    expected: dict[str, list[int | str]] = {"latents": ["N", SIZE], "samples": ["N", *sample.shape]}
+    if sample.is_picture:
+        channels, height, width = sample.shape
+        expected["images"] = ["N", height, width, channels]
+    assert ports == expected
+
+
+def dims(port: onnx.ValueInfoProto) -> list[int | str]:
+    return [dim.dim_param or dim.dim_value for dim in port.type.tensor_type.shape.dim]
+
+
+def test_the_file_is_one_and_tells_nothing_of_the_machine_that_made_it(exported: Exported, tmp_path: Path) -> None:
+    """torch writes the path and the text of each source line into every node."""
+    onnx.save(exported[0], tmp_path / "generator.onnx")
+    content = (tmp_path / "generator.onnx").read_bytes()
+
+    assert [path.name for path in tmp_path.iterdir()] == ["generator.onnx"]
+    repository = Path(ganzoo.__file__).parents[1]
+    for secret in (str(repository), str(Path(__file__).parent), str(Path(torch.__file__).parents[1]), str(Path.home())):
+        assert secret.encode() not in content
+    for trace in (b"stack_trace", b".py", b"pkg.torch", b"forward("):
+        assert trace not in content
+
+
+def test_what_a_subgraph_carries_is_removed_and_checked_too() -> None:
+    """Random numbers in a branch are random numbers."""
+    noise = helper.make_node("RandomNormal", [], ["noise"], shape=[1])
+    branch = helper.make_graph([noise], "branch", [], [helper.make_tensor_value_info("noise", TensorProto.FLOAT, [1])])
+    choice = helper.make_node("If", ["which"], ["samples"], then_branch=branch, else_branch=branch)
+    model = helper.make_model(helper.make_graph([choice], "all", [], []))
+
+    assert [graph.name for graph in every_graph(model.graph)] == ["all", "branch", "branch"]
+    with pytest.raises(ExportFailed, match="RandomNormal"):
+        refuse_chance(model)
+
+
+def test_operators_that_plain_onnxruntime_lacks_are_refused() -> None:
+    node = helper.make_node("Strange", ["latents"], ["samples"], domain="com.example")
+    with pytest.raises(ExportFailed, match=r"plain onnxruntime lacks: com\.example"):
+        refuse_chance(helper.make_model(helper.make_graph([node], "all", [], [])))
+
+
+def test_the_head_rounds_exactly_as_ganzoo_does_on_every_edge() -> None:
+    """Black, white, all half levels with their neighbours among the floats, and what lies beyond the range."""
+    halves = ((np.arange(-3, 260) - 128) / 127.5).astype(np.float32)
+    neighbours = [np.nextafter(halves, np.float32(side)) for side in (-9, 9)]
+    ends = np.array([-1, 1, 0, -0.0, -1.5, 7, -1e30, 1e30, -np.inf, np.inf], np.float32)
+    edges = np.concatenate([halves, *neighbours, ends])
+    samples = edges.reshape(1, 1, 1, -1)
+    shape = ["N", 1, 1, len(edges)]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["latents"], ["samples"])],
+        "head",
+        [helper.make_tensor_value_info("latents", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("samples", TensorProto.FLOAT, shape)],
+    )
+    add_picture_head(graph, SampleSpec((1, 1, len(edges))))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+
+    np.testing.assert_array_equal(run(model, samples)["images"], to_uint8(samples))
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.__name__)
+def test_a_generator_with_a_mistake_is_refused_in_words_that_name_it(
+    trap: type[Flawed], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ExportFailed, match=TRAPS[trap]) as caught:
+        proven(trap(), trap.sample)
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_same_generator_without_the_mistake_passes() -> None:
+    proven(Flawed(), PICTURE)
+
+
+def test_the_same_weights_give_the_same_bytes() -> None:
+    first, second = (to_onnx(*good("points"), SIZE).SerializeToString() for _ in range(2))
+    assert first == second
+
+
+def test_exporting_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    class Constant(nn.Module):
+        def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+            return latents[:, :2] * 0
+
+    proven(Constant(), POINT)
+    assert capfd.readouterr() == ("", "")
