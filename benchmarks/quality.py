@@ -28,7 +28,7 @@ from ganzoo.latents import seed_words
 from ganzoo.recipes import find_recipe, resolve
 from ganzoo.sampling.pixels import to_uint8
 from ganzoo.training.build import build
-from ganzoo.training.device import pick_device
+from ganzoo.training.device import pick_device, settled
 from ganzoo.training.trainer import train
 
 
@@ -39,7 +39,8 @@ def judged(config: RunConfig, data: Data, catalog: Catalog, judge: Judge, sample
     with TemporaryDirectory() as folder:
         run = RunFolder(Path(folder))
         parts = build(config, data, catalog, device)
-        state = train(parts, config, run, lambda event: None)
+        with settled(parts.players, config.batch_size):
+            state = train(parts, config, run, lambda event: None)
     seconds = perf_counter() - started
     latents = torch.from_numpy(parts.prior.from_words(seed_words(np.arange(samples), parts.prior.words))).to(device)
     generators = {"average": state.average.network, "raw": state.players.generator}

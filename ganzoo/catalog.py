@@ -60,6 +60,7 @@ class Plugin:
 class Catalog:
     """Everything that the installed plugins provide."""
 
+    recipes: Shelf[Path] = field(default_factory=lambda: Shelf("recipe"))
     generators: Shelf[GeneratorSpec] = field(default_factory=lambda: Shelf("generator"))
     discriminators: Shelf[DiscriminatorSpec] = field(default_factory=lambda: Shelf("discriminator"))
     losses: Shelf[LossSpec] = field(default_factory=lambda: Shelf("loss"))
@@ -67,7 +68,6 @@ class Catalog:
     augmentations: Shelf[AugmentationSpec] = field(default_factory=lambda: Shelf("augmentation"))
     latents: Shelf[LatentsSpec] = field(default_factory=lambda: Shelf("latents"))
     datasets: Shelf[DatasetSpec] = field(default_factory=lambda: Shelf("dataset"))
-    recipes: Shelf[Path] = field(default_factory=lambda: Shelf("recipe"))
     plugins: list[Plugin] = field(default_factory=list)
     manager: pluggy.PluginManager = field(default_factory=lambda: pluggy.PluginManager("ganzoo"))
 

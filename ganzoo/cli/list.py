@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 @click.command("list")
 @click.argument("kind", required=False)
 def list_(kind: str | None) -> None:
-    """List all components and recipes, or those of one KIND, such as recipes, losses or datasets."""
+    """List all components and recipes, or those of one KIND, such as recipes, losses or datasets.
+
+    \b
+      ganzoo list
+      ganzoo list recipes
+    """
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

@@ -16,6 +16,10 @@ def show(name: str) -> None:
     """Show all about NAME: a recipe with every setting resolved, or a component with its options.
 
     A recipe may also be the path of your own TOML file.
+
+    \b
+      ganzoo show vanilla-mlp
+      ganzoo show picture-folder
     """
     from ganzoo.catalog import load_catalog
     from ganzoo.core.errors import UnknownName

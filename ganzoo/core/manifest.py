@@ -95,7 +95,7 @@ def read_manifest(bundle: Path) -> Manifest:
 
 def newest_bundle(parent: Path) -> Path:
     """The bundle that was exported last. Raises BadBundle where there is none."""
-    manifests = sorted(parent.glob("*/manifest.json"), key=lambda path: path.stat().st_mtime_ns)
+    manifests = sorted(parent.glob("[!.]*/manifest.json"), key=lambda path: path.stat().st_mtime_ns)
     if not manifests:
         raise BadBundle(f"There are no bundles in {parent}; make one with `ganzoo export --onnx`.")
     return manifests[-1].parent

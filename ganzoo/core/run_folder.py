@@ -59,8 +59,8 @@ class RunFolder:
 
     def log(self) -> list[dict[str, Any]]:
         """The lines of the log; a line that a crash cut short is left out."""
-        lines = self.log_file.read_text(encoding="utf-8").splitlines() if self.log_file.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("}")]
+        text = self.log_file.read_text(encoding="utf-8") if self.log_file.exists() else ""
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("}\n")]
 
     def describe(self, config: RunConfig, facts: dict[str, Any]) -> None:
         """Write `config.json`; `facts` are what surrounds the run, such as versions."""
@@ -75,8 +75,9 @@ class RunFolder:
             raise BadRun(f"{self.path} is no run: it has no config.json. Runs are made by `ganzoo train`.") from error
         except (OSError, ValueError) as error:
             raise BadRun(f"Cannot read {self.config_file}: {error}.") from error
-        if content.get("format") != FORMAT:
-            raise BadRun(f"{self.path} was written by another version of ganzoo (format {content.get('format')}).")
+        found = content.get("format") if isinstance(content, dict) else None
+        if found != FORMAT:
+            raise BadRun(f"{self.path} was written by another version of ganzoo (format {found}).")
         return content
 
     def config(self) -> RunConfig:

@@ -16,7 +16,7 @@ from torch import nn
 
 from ganzoo.catalog import load_catalog
 from ganzoo.core.config import RunConfig
-from ganzoo.core.errors import BadRun, BadSetting, UnknownName, UsageError
+from ganzoo.core.errors import BadRun, UsageError
 from ganzoo.core.files import explained, sha256
 from ganzoo.core.manifest import FORMAT, DatasetFacts, Manifest, Parity, SelfTest, TrainingFacts
 from ganzoo.core.options import to_plain
@@ -28,7 +28,7 @@ from ganzoo.export.onnx_file import to_onnx
 from ganzoo.export.parity import compare
 from ganzoo.latents import Latents
 from ganzoo.sampling.sampler import Sampler, latents_sha256
-from ganzoo.training.build import build_generator, build_prior
+from ganzoo.training.build import build_generator, build_prior, same_plugins
 from ganzoo.training.checkpoint import load_average
 from ganzoo.training.looking import PICTURES, POINTS, save_view
 
@@ -86,11 +86,9 @@ def load_trained(run: RunFolder) -> Trained:
     except (KeyError, msgspec.ValidationError) as error:
         raise BadRun(f"{run.config_file} is damaged: it lacks facts of the data ({error}).") from error
     checkpoint = run.newest_checkpoint()
-    try:
+    with same_plugins(run):
         generator = build_generator(config, sample, catalog).eval()
         prior = build_prior(config, catalog)
-    except (UnknownName, BadSetting) as error:
-        raise BadRun(f"{run.path} was trained with a plugin that is missing, or of another version: {error}") from error
     step = load_average(checkpoint, generator)
     return Trained(run, config, data, sample, generator, prior, step)
 

@@ -1,5 +1,7 @@
 """From a RunConfig to live components."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +11,9 @@ from torch import nn
 from ganzoo.catalog import Catalog, Shelf
 from ganzoo.contracts import Augmentation, Loss, Players, Regularizer, StartsFromData
 from ganzoo.core.config import Choice, RunConfig
-from ganzoo.core.errors import BadData
+from ganzoo.core.errors import BadData, BadRun, BadSetting, UnknownName
 from ganzoo.core.options import parse_options
+from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.specs import Data, SampleSpec
 from ganzoo.latents import Latents
 from ganzoo.training.draws import Draws, to_unit_range
@@ -58,6 +61,15 @@ def build(config: RunConfig, data: Data, catalog: Catalog, device: torch.device)
         prior=prior,
         draws=draws,
     )
+
+
+@contextmanager
+def same_plugins(run: RunFolder) -> Iterator[None]:
+    """Turn a name or a setting that a run has, and the installed plugins do not, into a BadRun that says so."""
+    try:
+        yield
+    except (UnknownName, BadSetting) as error:
+        raise BadRun(f"{run.path} was trained with a plugin that is missing, or of another version: {error}") from error
 
 
 def build_prior(config: RunConfig, catalog: Catalog) -> Latents:

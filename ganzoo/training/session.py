@@ -2,29 +2,27 @@
 
 import shlex
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from pluggy import PluginManager
 
 from ganzoo.catalog import Catalog, load_catalog
 from ganzoo.core.config import LENGTHS, RunConfig, Settings
 from ganzoo.core.errors import BadData, BadRun, BadSetting, GanzooError
-from ganzoo.core.events import StepDone
 from ganzoo.core.options import parse_options, to_plain
 from ganzoo.core.run_folder import RunFolder, new_run
 from ganzoo.core.specs import Data
 from ganzoo.data.fetch import digest, load
 from ganzoo.recipes import Change, find_recipe, resolve
-from ganzoo.training.build import Components, build
-from ganzoo.training.device import machine, pick_device, versions
+from ganzoo.training.build import Components, build, same_plugins
+from ganzoo.training.device import machine, pick_device, settled, versions
 from ganzoo.training.display import Display
+from ganzoo.training.observers import observer, observers
 from ganzoo.training.report import write_report
 from ganzoo.training.state import build_optimizer
 from ganzoo.training.trainer import train
@@ -48,14 +46,15 @@ def start(
         parts = build(config, samples, catalog, where)
     check_works(config, parts)
     run = new_run(out, config.recipe)
-    facts = {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": versions(),
-        "machine": machine(where),
-        "data": data_facts(config, samples, catalog),
-    }
-    run.describe(config, facts)
-    return carry_out(run, config, parts, catalog, display)
+    with settled(parts.players, config.batch_size):
+        facts = {
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": versions(),
+            "machine": machine(where),
+            "data": data_facts(config, samples, catalog),
+        }
+        run.describe(config, facts)
+        return carry_out(run, config, parts, catalog, display)
 
 
 def resume(run: RunFolder, changes: Iterable[Change], device: str, display: Display) -> RunFolder:
@@ -66,17 +65,19 @@ def resume(run: RunFolder, changes: Iterable[Change], device: str, display: Disp
     catalog = load_catalog()
     config = with_length(run.config(), {".".join(path): value for path, value in changes})
     facts = surroundings(run)
-    samples = load_data(config, catalog, display)
+    with same_plugins(run):
+        samples = load_data(config, catalog, display)
     if digest(samples) != facts["data"]["digest"]:
         raise BadData(
             f"The data set is not the one that {run.path} was trained on; bring that back, or start a new run."
         )
-    with enough_memory():
+    with same_plugins(run), enough_memory():
         parts = build(config, samples, catalog, pick_device(device))
     check_works(config, parts)
     run.describe(config, facts)
     before = run.checkpoints()[-1:]
-    carry_out(run, config, parts, catalog, display)
+    with settled(parts.players, config.batch_size):
+        carry_out(run, config, parts, catalog, display)
     if run.checkpoints()[-1:] == before:
         display.say("It had done all its steps before; give it more with --steps.")
     return run
@@ -168,37 +169,3 @@ def carry_out(run: RunFolder, config: RunConfig, parts: Components, catalog: Cat
         f"  next      ganzoo export --onnx {shlex.quote(str(run.path))}"
     )
     return run
-
-
-def observers(catalog: Catalog) -> dict[str, Callable[[StepDone], None]]:
-    """Each plugin that observes, by its name."""
-    manager = catalog.manager
-    plugins = [impl.plugin for impl in manager.hook.ganzoo_step_done.get_hookimpls()]
-    return {
-        f"plugin {manager.get_name(plugin)}": partial(tell, manager, [each for each in plugins if each is not plugin])
-        for plugin in plugins
-    }
-
-
-def tell(manager: PluginManager, others: list[Any], event: StepDone) -> None:
-    """Tell the one observer that is not among `others`."""
-    manager.subset_hook_caller("ganzoo_step_done", others)(event=event)
-
-
-def observer(observers: Mapping[str, Callable[[StepDone], None]], display: Display) -> Callable[[StepDone], None]:
-    """One that tells all; an observer that fails is named once, left out from then on, and changes nothing."""
-    active = dict(observers)
-
-    def observe(event: StepDone) -> None:
-        for name, each in list(active.items()):
-            try:
-                each(event)
-            except Exception as error:  # noqa: BLE001 - a logger's bug must not cost a run
-                del active[name]
-                display.say(f"Note: {name} failed at step {event.step:,} and is told no more: {reason(error)}")
-
-    return observe
-
-
-def reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from shlex import quote
 from typing import Literal
 
 import torch
@@ -55,7 +56,8 @@ def train(parts: Components, config: RunConfig, run: RunFolder, observe: Callabl
             if done or state.step % config.samples_every == 0:
                 save_samples(state.average.network, parts, run.samples_file(state.step))
     if not recorder.is_over(state.step):
-        raise Interrupted(f"Stopped at step {state.step:,}; all is saved. Go on: ganzoo train --resume {run.path}")
+        command = f"ganzoo train --resume {quote(str(run.path))}"
+        raise Interrupted(f"Stopped at step {state.step:,}; all is saved. Go on: {command}")
     return state
 
 
@@ -161,9 +163,11 @@ def descend(optimizer: Optimizer, terms: Terms) -> None:
 
 def set_gradients(optimizer: Optimizer, terms: Terms, *, keep_graph: bool = False) -> None:
     """Gradients of the sum of `terms` for the optimizer's own parameters, and for no others."""
-    optimizer.zero_grad(set_to_none=True)
     own = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    reduce(add, terms.values()).backward(inputs=own, retain_graph=keep_graph)
+    total = reduce(add, terms.values())
+    gradients = torch.autograd.grad(total, own, retain_graph=keep_graph, allow_unused=True)
+    for parameter, gradient in zip(own, gradients, strict=True):
+        parameter.grad = gradient
 
 
 def after_step(parts: Components, active: dict[str, Regularizer]) -> None:

@@ -54,6 +54,7 @@ def test_without_runs_the_way_to_one_is_told(tmp_path: Path) -> None:
         (None, "is no run: it has no config.json"),
         ("{half", "Cannot read"),
         (json.dumps({"format": 99}), "another version of ganzoo"),
+        (json.dumps([1, 2]), "another version of ganzoo"),
         (json.dumps({"format": 1}), "is damaged"),
         (json.dumps({"format": 1, "config": {"recipe": 3}}), "is damaged"),
     ],
@@ -72,5 +73,5 @@ def test_a_run_without_a_checkpoint_says_so(tmp_path: Path) -> None:
 
 def test_a_line_of_the_log_that_a_crash_cut_short_is_left_out(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
-    run.log_file.write_text('{"step": 1}\n{"step": 2}\n{"step": 3, "va')
+    run.log_file.write_text('{"step": 1}\n{"step": 2}\n{"step": 3, "terms": {}')
     assert run.log() == [{"step": 1}, {"step": 2}]
