@@ -1,12 +1,14 @@
 """Whether a recipe gives good pictures whatever the seed: runs of several seeds, judged by a classifier.
 
-    python -m benchmarks.quality [--dataset digits] [--seeds 5] [--samples 2000]
+    python -m benchmarks.quality [--seeds 5] [--samples 2000]
 
 The judge is trained on the same data set, and what it says of real pictures that it did not see stands beside. Both
 the averaged generator (what is exported) and the raw one are judged, from the same latents.
 """
 
 import argparse
+import shlex
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -68,10 +70,10 @@ def row(case: str, opinion: Opinion) -> Row:
 
 
 def main() -> None:
-    """Train, judge, print, and write `benchmarks/results/quality-<dataset>.json`."""
+    """Train, judge, print, and write `benchmarks/results/quality-<recipe>-<dataset>.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="vanilla-mlp")
-    parser.add_argument("--dataset", default="digits")
+    parser.add_argument("--dataset", help="instead of the recipe's")
     parser.add_argument("--data", type=Path, help="the data set's folder, where it is not downloaded")
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
     parser.add_argument("--seeds", type=int, default=5, help="how many runs (default: 5)")
@@ -79,10 +81,11 @@ def main() -> None:
     asked = parser.parse_args()
 
     catalog = load_catalog()
-    changes = [(["dataset"], asked.dataset)] + ([(["steps"], asked.steps)] if asked.steps else [])
+    given = {"dataset": asked.dataset, "steps": asked.steps}
+    changes = [([key], value) for key, value in given.items() if value is not None]
     recipe = find_recipe(asked.recipe, catalog)
     config = resolve(recipe, catalog, changes)
-    spec = catalog.datasets[asked.dataset]
+    spec = catalog.datasets[config.dataset.name]
     options: Any = parse_options(spec.options, config.dataset.options, "dataset")
     data = load(spec, options, asked.data, lambda items, _title: items)
     judge = Judge(data)
@@ -93,9 +96,8 @@ def main() -> None:
         config = resolve(recipe, catalog, [*changes, (["seed"], seed)])
         rows += judged(config, data, catalog, judge, asked.samples)
         show(rows[-2:])
-    length = f" --steps {asked.steps}" if asked.steps else ""
-    command = f"python -m benchmarks.quality --dataset {asked.dataset} --seeds {asked.seeds} --samples {asked.samples}"
-    write_results(f"quality-{asked.dataset}", command + length, rows)
+    command = shlex.join(["python", "-m", "benchmarks.quality", *sys.argv[1:]])
+    write_results(f"quality-{config.recipe}-{config.dataset.name}", command, rows)
 
 
 if __name__ == "__main__":

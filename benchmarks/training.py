@@ -3,7 +3,8 @@
     python -m benchmarks.training [--rounds 7]
 
 The loop is what introductions to GANs show: a DataLoader that turns one picture after the other into a normalised
-tensor, probabilities and binary cross-entropy, every loss read at every step. Ours is `ganzoo.training.trainer.train`
+tensor, probabilities and binary cross-entropy, every loss read at every step; like many, it sends the discriminator's
+loss back through the generator too, and throws that away. Ours is `ganzoo.training.trainer.train`
 as users run it, with its moving average, log, pictures and checkpoints, and its own choice of threads.
 """
 

@@ -49,7 +49,12 @@ def resolve(recipe: Recipe, catalog: Catalog, changes: Iterable[Change] = ()) ->
 
     Raises BadSetting and UnknownName, each with a suggestion.
     """
+    changes = list(changes)
+    check_one_length(changes)
     table = deepcopy(dict(recipe.settings))
+    for slot in SLOTS:
+        if isinstance(table.get(slot), str):  # the short form that --set knows too
+            table[slot] = {"name": table[slot]}
     for path, value in sorted(changes, key=lambda change: not is_name(change)):
         apply(table, path, value)
 
@@ -64,6 +69,15 @@ def resolve(recipe: Recipe, catalog: Catalog, changes: Iterable[Change] = ()) ->
     check_length(settings)
     check_updates(settings)
     return RunConfig(**values, **{field.name: getattr(settings, field.name) for field in fields(Settings)})
+
+
+def check_one_length(changes: list[Change]) -> None:
+    """Raise BadSetting where two lengths are asked for."""
+    asked = sorted({path[0] for path, _ in changes if path[0] in LENGTHS})
+    if len(asked) > 1:
+        raise BadSetting(
+            f"A run ends after steps, epochs or minutes; give one of the three, not {' and '.join(asked)}."
+        )
 
 
 def is_name(change: Change) -> bool:
@@ -91,7 +105,9 @@ def apply(table: dict[str, Any], path: list[str], value: Any) -> None:
 
 def resolve_choice(slot: str, table: Any, shelf: Shelf[Any]) -> Choice:
     """One component's name and all of its options."""
-    if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
+    if table is not None and not isinstance(table, Mapping):
+        raise BadSetting(f"Setting {slot}: expected the name of one, got {table!r}.")
+    if table is None or not isinstance(table.get("name"), str):
         raise BadSetting(f"The recipe names no {slot}; write `[{slot}]` and `name = ...`, or --set {slot}.name=NAME.")
     spec = shelf[table["name"]]
     options = {key: value for key, value in table.items() if key != "name"}
@@ -111,6 +127,8 @@ def check_known(table: Mapping[str, Any]) -> None:
     """Raise BadSetting for a top-level key that is neither a setting nor a component."""
     known = [field.name for field in fields(Settings)] + [*SLOTS, *LISTS]
     for key in table:
+        if key == "data":
+            raise BadSetting("The data's place is no setting; say --data PATH, or data=PATH in Python.")
         if key not in known:
             raise BadSetting(f"There is no setting {key!r}; {did_you_mean(key, known)}")
 

@@ -111,6 +111,12 @@ def test_the_plugin_of_the_readme_installs_and_trains(tmp_path: Path, monkeypatc
     done = ganzoo(told[1] + " --steps 20", tmp_path)
 
     assert done.returncode == 0, done.stderr
+    light = "import sys; from ganzoo.catalog import load_catalog; load_catalog(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", light], check=False).returncode == 0
+
+
+def test_nothing_is_left_to_be_filled_in() -> None:
+    assert not re.search(r"^[A-Z]{4,}$", README, re.MULTILINE)
 
 
 def test_every_hook_is_in_the_readme_and_every_plugin_in_its_tables() -> None:

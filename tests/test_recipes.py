@@ -75,14 +75,22 @@ def test_naming_the_same_component_again_keeps_the_recipe_s_options(tmp_path: Pa
 @pytest.mark.parametrize(
     ("assignment", "kind", "message"),
     [
-        ("generator.widht=5", BadSetting, "'generator.widht'; did you mean 'width'"),
+        ("generator.widht=5", BadSetting, "'generator.widht'; did you mean 'generator.width'"),
         ("batchsize=5", BadSetting, "'batchsize'; did you mean 'batch_size'"),
         ("batch_size=0", BadSetting, "Setting batch_size: expected `int` >= 1"),
         ("batch_size=many", BadSetting, "Setting batch_size: expected `int`, got `str`"),
         ("loss=minmax", UnknownName, "No loss is called 'minmax'; did you mean 'minimax'"),
         ("batch_size.x=3", BadSetting, "batch_size is a single value"),
-        ("generator_optimizer.learningrate=3", BadSetting, "did you mean 'learning_rate'"),
+        ("generator_optimizer.learningrate=3", BadSetting, "did you mean 'generator_optimizer.learning_rate'"),
         ("generator_optimizer.name=adamw", BadSetting, "Setting generator_optimizer.name: invalid enum value 'adamw'"),
+        ("data=photos", BadSetting, "say --data PATH"),
+        ("generator=5", BadSetting, "Setting generator: expected the name of one, got 5"),
+        ("updates=both", BadSetting, r"invalid enum value 'both'\. Known are: alternating, simultaneous\."),
+        (
+            "generator_optimizer.learning_rate={shape='exponential', start=0.0, end=1.0, steps=5}",
+            BadSetting,
+            "an exponential schedule cannot go from 0.0 to 1.0",
+        ),
         ("regularizers.r9.gamma=1", UnknownName, "No regularizer is called 'r9'"),
         ("regularizers=3", BadSetting, "regularizers are tables by name"),
         ("updates=simultaneous", None, ""),
@@ -98,9 +106,17 @@ def test_a_mistake_is_answered_by_what_would_be_right(
         resolved(tmp_path, assignment)
 
 
+def test_a_component_may_be_named_in_short(tmp_path: Path) -> None:
+    text = 'dataset = "ring"\n' + MINE.replace('[dataset]\nname = "ring"\n', "")
+    assert resolved(tmp_path, text=text).dataset.name == "ring"
+    assert resolved(tmp_path, "dataset=grid", text=text).dataset.name == "grid"
+
+
 def test_settings_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="set d_steps=1, not 3"):
         resolved(tmp_path, "updates=simultaneous", "d_steps=3")
+    with pytest.raises(BadSetting, match="give one of the three, not epochs and steps"):
+        resolved(tmp_path, "steps=3", "epochs=2")
 
 
 @pytest.mark.parametrize(

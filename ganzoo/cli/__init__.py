@@ -43,7 +43,7 @@ def main(debug: bool) -> None:
     """Train generative adversarial networks, export them to ONNX, and draw samples anywhere.
 
     \b
-      ganzoo train vanilla-mlp      about a minute on a laptop, no download
+      ganzoo train vanilla-mlp      half a minute on a laptop, no download
       ganzoo export --onnx          the newest run, as a bundle that proves itself
       ganzoo sample                 64 pictures from the newest bundle, without torch
 

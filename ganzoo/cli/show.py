@@ -56,8 +56,7 @@ def show_recipe(name: str, catalog: "Catalog") -> None:
     click.echo("\nSettings, each of which --set KEY=VALUE changes:")
     config = to_plain(resolve(recipe, catalog))
     for key, value in flatten({key: value for key, value in config.items() if key not in ("recipe", "data")}):
-        if value is not None:
-            click.echo(f"  {key} = {value}")
+        click.echo(f"  {key} = {value}")
 
 
 def flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -33,14 +33,12 @@ import click
     "--resume",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="Go on with this run, exactly as if it had not stopped.",
+    help="Go on with this run; its weights end as if it had never stopped.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Where the run's folder is made.",
+    help="Where the run's folder is made.  [default: runs]",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def train(
@@ -54,7 +52,7 @@ def train(
     device: str,
     assignments: tuple[str, ...],
     resume: Path | None,
-    out: Path,
+    out: Path | None,
     quiet: bool,
 ) -> None:
     """Train RECIPE, the name of one or the path of your own TOML file.
@@ -74,8 +72,6 @@ def train(
     given = {"dataset": dataset, "steps": steps, "epochs": epochs, "minutes": minutes, "seed": seed}
     changes = [([key], value) for key, value in given.items() if value is not None]
     changes += [parse_assignment(text) for text in assignments]
-    if sum(value is not None for value in (steps, epochs, minutes)) > 1:
-        raise UsageError("A run ends after --steps, --epochs or --minutes; give one of the three.")
     if (recipe is None) == (resume is None):
         raise UsageError("Name a recipe, e.g. `ganzoo train vanilla-mlp`, or a run to --resume; not both.")
 
@@ -85,8 +81,8 @@ def train(
 
     display = Display(quiet=quiet)
     if resume is not None:
-        if data is not None:
-            raise UsageError("A resumed run keeps its --data.")
+        if data is not None or out is not None:
+            raise UsageError("A resumed run keeps its --data, and its place: --out is for new ones.")
         session.resume(RunFolder(resume), changes, device, display)
     elif recipe is not None:
-        session.start(recipe, changes, data, out, device, display)
+        session.start(recipe, changes, data, out or Path("runs"), device, display)

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -7,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ganzoo.core.errors import GanzooError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -40,7 +43,8 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise GanzooError(f"Cannot write {path}: {reason}. Free some space, or write elsewhere with --out.") from error
+        remedy = "Free some space." if error.errno in FULL else "Choose another place."
+        raise GanzooError(f"Cannot write {path}: {reason}. {remedy}") from error
 
 
 def sha256(path: Path) -> str:

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import is_dataclass
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -21,16 +21,20 @@ def parse_options(kind: type[T], values: Mapping[str, Any], where: str) -> T:
     try:
         return msgspec.convert(dict(values), kind)
     except msgspec.ValidationError as error:
-        raise BadSetting(explain(str(error), where)) from error
+        raise BadSetting(explain(str(error), where) + choices(kind, str(error))) from error
 
 
 def check_keys(kind: type, values: Mapping[str, Any], where: str) -> None:
     """Raise BadSetting for a key that the dataclass `kind`, or a dataclass within it, does not have."""
     hints = get_type_hints(kind)
+
+    def full(key: str) -> str:
+        return f"{where}.{key}" if where else key
+
     for key, value in values.items():
-        name = f"{where}.{key}" if where else key
+        name = full(key)
         if key not in hints:
-            raise BadSetting(f"There is no setting {name!r}; {did_you_mean(key, hints)}")
+            raise BadSetting(f"There is no setting {name!r}; {did_you_mean(name, map(full, hints))}")
         if isinstance(value, Mapping):
             for inner in (hints[key], *get_args(hints[key])):
                 if isinstance(inner, type) and is_dataclass(inner):
@@ -42,6 +46,12 @@ def explain(message: str, where: str) -> str:
     problem, _, place = message.partition(" - at `$")
     key = (where + place.rstrip("`")).lstrip(".")
     return f"Setting {key}: {problem[0].lower()}{problem[1:]}." if key else f"{problem}."
+
+
+def choices(kind: type, message: str) -> str:
+    """What a setting that takes one of a few words can be, where `message` is about such a one."""
+    hint = get_type_hints(kind).get(message.rpartition("$.")[2].rstrip("`"))
+    return f" Known are: {', '.join(map(str, get_args(hint)))}." if get_origin(hint) is Literal else ""
 
 
 def parse_assignment(text: str) -> tuple[list[str], Any]:

@@ -8,6 +8,8 @@ report.html                      curves and pictures, for people
 """
 
 import json
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +50,7 @@ class RunFolder:
 
     def checkpoints(self) -> list[Path]:
         """Oldest first."""
-        return sorted(self.path.glob("checkpoints/step-*.safetensors"))
+        return sorted(self.path.glob("checkpoints/step-*.safetensors"), key=step_of)
 
     def newest_checkpoint(self) -> Path:
         """Raises BadRun where the run has none."""
@@ -88,13 +90,23 @@ class RunFolder:
             raise BadRun(f"{self.config_file} is damaged: {error}.") from error
 
 
+def step_of(path: Path) -> int:
+    """Of a checkpoint or a picture."""
+    return int(path.stem.removeprefix("step-"))
+
+
 def new_run(parent: Path, recipe: str) -> RunFolder:
     """The first free `<recipe>-<number>` below `parent`, made. Raises GanzooError where it cannot be."""
-    taken = [int(path.name.rpartition("-")[2]) for path in parent.glob(f"{recipe}-[0-9][0-9][0-9]*")]
-    path = parent / f"{recipe}-{max(taken, default=0) + 1:03d}"
-    with explained(path):
-        path.mkdir(parents=True)
-    return RunFolder(path)
+    with explained(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        names = [re.fullmatch(re.escape(recipe) + r"-(\d{3,})", path.name) for path in parent.iterdir()]
+        number = max((int(name[1]) for name in names if name), default=0) + 1
+        while True:  # another process may take a number first
+            path = parent / f"{recipe}-{number:03d}"
+            with suppress(FileExistsError):
+                path.mkdir()
+                return RunFolder(path)
+            number += 1
 
 
 def newest_run(parent: Path) -> RunFolder:

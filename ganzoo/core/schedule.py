@@ -17,6 +17,11 @@ class Schedule:
     begin: Annotated[int, Meta(ge=0)] = 0  # generator updates
     shape: Literal["linear", "cosine", "exponential"] = "linear"
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for an exponential that would have to pass 0."""
+        if self.shape == "exponential" and self.start * self.end <= 0:
+            raise ValueError(f"an exponential schedule cannot go from {self.start} to {self.end}; use a linear one")
+
     def at(self, step: int) -> float:
         """The value after `step` generator updates."""
         progress = min(max((step - self.begin) / self.steps, 0.0), 1.0)

@@ -46,6 +46,8 @@ def check_labels(data: Data, name: str) -> None:
         if data.classes:
             raise BadPlugin(f"Data set {name!r} names {len(data.classes)} classes but returned no labels.")
         return
+    if not isinstance(data.labels, np.ndarray):
+        raise BadPlugin(f"Data set {name!r} returned labels as a {type(data.labels).__name__}, and not as an array.")
     if data.labels.dtype != np.int64 or data.labels.shape != data.samples.shape[:1]:
         raise BadPlugin(
             f"Data set {name!r} returned labels of type {described(data.labels)}; "

@@ -104,11 +104,24 @@ def collect(state: TrainState, parts: Components) -> dict[str, Tensor]:
             }
     for part, component in stateful(parts).items():
         values |= {f"{part}/{key}": value for key, value in component.state_dict().items()}
-    return {key: value.detach().contiguous() for key, value in values.items()}
+    return unshared(values)
+
+
+def unshared(values: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same values, each in memory of its own: safetensors refuses weights that two layers share."""
+    seen: set[int] = set()
+    result = {}
+    for key, value in values.items():
+        tensor = value.detach().contiguous()
+        place = tensor.untyped_storage().data_ptr()
+        result[key] = tensor.clone() if place in seen else tensor
+        seen.add(place)
+    return result
 
 
 def load_optimizer(optimizer: Optimizer, module: nn.Module, values: dict[str, Tensor]) -> None:
-    numbers = {name: number for number, (name, _) in enumerate(module.named_parameters())}
+    trained = [name for name, parameter in module.named_parameters() if parameter.requires_grad]
+    numbers = {name: number for number, name in enumerate(trained)}
     slots: dict[int, dict[str, Any]] = {}
     for key, value in values.items():
         name, _, slot = key.rpartition("/")

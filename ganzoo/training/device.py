@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ganzoo.contracts import Players
-from ganzoo.core.errors import GanzooError
+from ganzoo.core.errors import GanzooError, UsageError
 
 SMALL_GAME = 20_000_000  # weights times samples of a batch
 DENORMAL = 1e-40  # in float32
@@ -18,6 +18,8 @@ DENORMAL = 1e-40  # in float32
 
 def pick_device(name: str) -> torch.device:
     """`auto` takes CUDA where it works. Raises GanzooError where CUDA is demanded and missing."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"There is no device {name!r}; choose auto, cpu or cuda.")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():

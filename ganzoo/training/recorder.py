@@ -91,4 +91,4 @@ def advice(run: RunFolder) -> str:
     """What to do about a run that diverged."""
     checkpoints = run.checkpoints()
     kept = f"The last good checkpoint is {checkpoints[-1]}" if checkpoints else "There is no checkpoint yet"
-    return f"{kept}. Try a lower learning rate, e.g. --set discriminator_optimizer.learning_rate=1e-4."
+    return f"{kept}. Start anew with a lower rate, e.g. --set discriminator_optimizer.learning_rate=1e-4."

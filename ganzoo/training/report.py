@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.core.files import write_text
-from ganzoo.core.run_folder import RunFolder
+from ganzoo.core.run_folder import RunFolder, step_of
 
 WIDTH, HEIGHT, MARGIN = 640, 220, 44  # pixels of one chart, and of the room for its numbers
 TOP, BOTTOM = 12, 196  # pixels; the largest and the smallest value of its curves
@@ -55,7 +55,7 @@ def progress(lines: list[dict[str, Any]]) -> str:
 
 def pictures(run: RunFolder) -> list[str]:
     """The first and the last samples, of the same latents."""
-    files = sorted(run.path.glob("samples/step-*.png"))
+    files = sorted(run.path.glob("samples/step-*.png"), key=step_of)
     chosen = files[:1] + files[-1:] if len(files) > 1 else files
     return [figure(file) for file in reversed(chosen)]
 

@@ -15,7 +15,8 @@ from ganzoo.catalog import Catalog, load_catalog
 from ganzoo.core.config import LENGTHS, RunConfig, Settings
 from ganzoo.core.errors import BadData, BadRun, BadSetting, GanzooError
 from ganzoo.core.options import parse_options, to_plain
-from ganzoo.core.run_folder import RunFolder, new_run
+from ganzoo.core.run_folder import RunFolder, new_run, step_of
+from ganzoo.core.schedule import Schedule
 from ganzoo.core.specs import Data
 from ganzoo.data.fetch import digest, load
 from ganzoo.recipes import Change, find_recipe, resolve
@@ -74,8 +75,11 @@ def resume(run: RunFolder, changes: Iterable[Change], device: str, display: Disp
     with same_plugins(run), enough_memory():
         parts = build(config, samples, catalog, pick_device(device))
     check_works(config, parts)
-    run.describe(config, facts)
     before = run.checkpoints()[-1:]
+    total = config.total_steps(parts.draws.count)
+    if before and 0 < total < step_of(before[0]):
+        raise BadSetting(f"{run.path} has done {step_of(before[0]):,} steps, so it cannot end after {total:,}.")
+    run.describe(config, facts)
     with settled(parts.players, config.batch_size):
         carry_out(run, config, parts, catalog, display)
     if run.checkpoints()[-1:] == before:
@@ -100,6 +104,10 @@ def check_works(config: RunConfig, parts: Components) -> None:
         config.total_steps(parts.draws.count)
         build_optimizer(parts.players.generator, config.generator_optimizer)
         build_optimizer(parts.players.discriminator, config.discriminator_optimizer)
+        for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+            for value in (optimizer.learning_rate, optimizer.momentum):
+                if isinstance(value, Schedule) and min(value.start, value.end) < 0:
+                    raise ValueError(f"a schedule goes from {value.start} to {value.end}, and cannot be negative")
     except (ValueError, OverflowError) as error:
         raise BadSetting(f"A run cannot work with these settings: {error}.") from error
 

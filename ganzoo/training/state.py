@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from ganzoo.contracts import Players
 from ganzoo.core.config import OptimizerConfig, RunConfig
-from ganzoo.core.schedule import value_at
+from ganzoo.core.schedule import Schedule, value_at
 
 
 class MovingAverage:
@@ -73,13 +73,15 @@ class TrainState:
 
 
 def build_optimizer(network: nn.Module, config: OptimizerConfig) -> Optimizer:
-    """The rule of that name, in torch's fused form where it has one."""
-    parameters = list(network.parameters())
+    """The rule of that name, in torch's fused form where it has one. Raises ValueError for numbers that cannot work."""
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     rate, momentum = value_at(config.learning_rate, 0), value_at(config.momentum, 0)
     if config.name == "adam":
         return torch.optim.Adam(parameters, rate, config.betas, weight_decay=config.weight_decay, fused=True)
     if config.name == "sgd":
         return torch.optim.SGD(parameters, rate, momentum, weight_decay=config.weight_decay, fused=True)
+    if isinstance(config.momentum, Schedule) and momentum == 0:  # torch makes room for it in the first step or never
+        raise ValueError("the momentum of rmsprop cannot start at 0; start it at 0.01")
     return torch.optim.RMSprop(
         parameters, rate, config.smoothing, weight_decay=config.weight_decay, momentum=momentum, foreach=True
     )

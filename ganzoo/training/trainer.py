@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from ganzoo.contracts import Batch, Play, Regularizer, Terms, Verdict
 from ganzoo.core.config import RunConfig
-from ganzoo.core.errors import Interrupted
+from ganzoo.core.errors import BadPlugin, Interrupted
 from ganzoo.core.events import StepDone
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.training.build import Components
@@ -55,6 +55,8 @@ def train(parts: Components, config: RunConfig, run: RunFolder, observe: Callabl
                 save_checkpoint(state, parts, run, config.keep_checkpoints)
             if done or state.step % config.samples_every == 0:
                 save_samples(state.average.network, parts, run.samples_file(state.step))
+    if not run.samples_file(state.step).exists():  # a run that was cut short between its last two files
+        save_samples(state.average.network, parts, run.samples_file(state.step))
     if not recorder.is_over(state.step):
         command = f"ganzoo train --resume {quote(str(run.path))}"
         raise Interrupted(f"Stopped at step {state.step:,}; all is saved. Go on: {command}")
@@ -78,7 +80,7 @@ def alternate(state: TrainState, parts: Components, config: RunConfig) -> Moves:
         with torch.no_grad():
             fake = parts.players.generator(batch.latents, batch.labels)
         active = acting(parts, "discriminator", update)
-        d_play = meet(parts, batch, fake, differentiable=any(r.needs_sample_gradients for r in active.values()))
+        d_play = meet(parts, batch, fake, differentiable=wants_gradients(active))
         d_terms = objective(parts, "discriminator", d_play, active)
         descend(state.discriminator_optimizer, d_terms)
         after_step(parts, active)
@@ -87,7 +89,9 @@ def alternate(state: TrainState, parts: Components, config: RunConfig) -> Moves:
     batch = Batch(batch.real, batch.labels, parts.draws.latents("generator latents", state.step))
     fake = parts.players.generator(batch.latents, batch.labels)
     active = acting(parts, "generator", state.step)
-    g_play = meet(parts, batch, fake, with_real=parts.loss.needs_real_for_generator)
+    g_play = meet(
+        parts, batch, fake, with_real=parts.loss.needs_real_for_generator, differentiable=wants_gradients(active)
+    )
     g_terms = objective(parts, "generator", g_play, active)
     descend(state.generator_optimizer, g_terms)
     after_step(parts, active)
@@ -100,9 +104,7 @@ def move_at_once(state: TrainState, parts: Components, config: RunConfig) -> Mov
     batch = parts.draws.batch(state.step)
     fake = parts.players.generator(batch.latents, batch.labels)
     active = {player: acting(parts, player, state.step) for player in ("discriminator", "generator")}
-    play = meet(
-        parts, batch, fake, differentiable=any(r.needs_sample_gradients for r in active["discriminator"].values())
-    )
+    play = meet(parts, batch, fake, differentiable=any(map(wants_gradients, active.values())))
 
     d_terms = objective(parts, "discriminator", play, active["discriminator"])
     g_terms = objective(parts, "generator", play, active["generator"])
@@ -147,11 +149,20 @@ def acting(parts: Components, player: Player, update: int) -> dict[str, Regulari
     }
 
 
+def wants_gradients(active: dict[str, Regularizer]) -> bool:
+    return any(regularizer.needs_sample_gradients for regularizer in active.values())
+
+
 def objective(parts: Components, player: Player, play: Play, active: dict[str, Regularizer]) -> Terms:
     """All that the player minimises, by name."""
     terms = dict(getattr(parts.loss, player)(play))
     for name, regularizer in active.items():
         terms |= {f"{name}/{key}": value for key, value in regularizer.terms(play, parts.players).items()}
+    for name, value in terms.items():
+        if value.ndim:
+            raise BadPlugin(f"The term {name!r} of the {player} has the shape {list(value.shape)}; terms are means.")
+    if not terms:
+        raise BadPlugin(f"The loss gives the {player} nothing to minimise.")
     return terms
 
 

@@ -37,13 +37,13 @@ def test_a_number_may_be_a_schedule() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"widht": 3}, "There is no setting 'generator.widht'; did you mean 'width'"),
-        ({"inner": {"rat": 3}}, "There is no setting 'generator.inner.rat'; did you mean 'rate'"),
+        ({"widht": 3}, "There is no setting 'generator.widht'; did you mean 'generator.width'"),
+        ({"inner": {"rat": 3}}, "There is no setting 'generator.inner.rat'; did you mean 'generator.inner.rate'"),
         ({"inner": {"rate": {"start": 1, "end": 0, "stps": 5}}}, "no setting 'generator.inner.rate.stps'"),
         ({"width": "wide"}, "Setting generator.width: expected `int`, got `str`"),
         ({"width": 1.5}, "Setting generator.width: expected `int`, got `float`"),
         ({"width": 0}, "Setting generator.width: expected `int` >= 1"),
-        ({"output": "relu"}, "Setting generator.output: invalid enum value 'relu'"),
+        ({"output": "relu"}, r"Setting generator\.output: invalid enum value 'relu'\. Known are: tanh, sigmoid\."),
         ({"betas": [0.5]}, "Setting generator.betas"),
         ({"inner": 3}, "Setting generator.inner"),
     ],

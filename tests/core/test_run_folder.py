@@ -8,7 +8,7 @@ import pytest
 
 from ganzoo.core.config import Choice, RunConfig
 from ganzoo.core.errors import BadRun
-from ganzoo.core.run_folder import RunFolder, new_run, newest_run
+from ganzoo.core.run_folder import RunFolder, new_run, newest_run, step_of
 
 CONFIG = RunConfig(
     recipe="mine",
@@ -27,6 +27,21 @@ def test_each_run_gets_the_next_number(tmp_path: Path) -> None:
     (tmp_path / "dcgan-041").mkdir()
     (tmp_path / "dcgan-small-007").mkdir()
     assert [*names, new_run(tmp_path, "dcgan").path.name] == ["dcgan-001", "dcgan-002", "dcgan-042"]
+
+
+def test_folders_of_the_user_s_own_making_are_no_obstacle(tmp_path: Path) -> None:
+    for name in ("mlp-001-backup", "mlp-002", "mlp-0x3", "other-009"):
+        (tmp_path / name).mkdir()
+    assert new_run(tmp_path, "mlp").path.name == "mlp-003"
+    assert [new_run(tmp_path, "my[1]*").path.name for _ in range(2)] == ["my[1]*-001", "my[1]*-002"]
+
+
+def test_the_newest_checkpoint_has_the_highest_step_however_many_digits(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    for step in (99_999_999, 100_000_000, 5):
+        run.checkpoint_file(step).parent.mkdir(exist_ok=True)
+        run.checkpoint_file(step).touch()
+    assert [step_of(path) for path in run.checkpoints()] == [5, 99_999_999, 100_000_000]
 
 
 def test_a_config_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -56,3 +56,5 @@ def test_cuda_that_is_not_there_is_refused_and_auto_does_without(monkeypatch: py
     assert pick_device("auto").type == "cpu"
     with pytest.raises(GanzooError, match="finds no CUDA device here; use --device cpu"):
         pick_device("cuda")
+    with pytest.raises(GanzooError, match="no device 'gpu'; choose auto, cpu or cuda"):
+        pick_device("gpu")
