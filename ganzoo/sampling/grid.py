@@ -13,7 +13,7 @@ from ganzoo.sampling.scatter import draw_scatter
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 LARGEST = {"PNG": 2**31 - 1, "JPEG": 65500, "WEBP": 16383}  # pixels on a side, as the formats allow
-SMALLEST = 32  # pixels; smaller pictures are enlarged to at least this
+SMALLEST = 48  # pixels; smaller pictures are enlarged to at least this
 GAP = 2  # pixels between pictures
 BACKGROUND = 255
 TITLE_HEIGHT = 20  # pixels
@@ -76,7 +76,7 @@ def drawable(pictures: np.ndarray) -> UInt8[np.ndarray, "batch height width 1|3"
 
 
 def enlarged(pictures: np.ndarray) -> np.ndarray:
-    """Each pixel repeated, until the smaller side has at least 32."""
+    """Each pixel repeated, until the smaller side has at least 48 pixels."""
     factor = ceil(SMALLEST / min(pictures.shape[1:3]))
     return pictures.repeat(factor, 1).repeat(factor, 2) if factor > 1 else pictures
 

@@ -24,8 +24,8 @@ class Recorder:
         self.run = run
         self.config = config
         self.total = config.total_steps(samples)
-        self.pending: list[tuple[int, Terms]] = []  # steps that were not read yet
-        self.checked = 0  # how many of them were found finite
+        self.pending: list[tuple[int, Terms]] = []  # steps that were not looked at yet
+        self.sums: dict[str, tuple[Tensor, int]] = {}  # of each term since the last line, and of how many steps
         self.started = self.last_time = perf_counter()
         self.last_step = step
         forget_after(run, step)
@@ -41,12 +41,16 @@ class Recorder:
         self.pending.append((step, terms))
 
     def check(self) -> None:
-        """Raise Diverged if any term since the last check is NaN or infinite."""
-        new = self.pending[self.checked :]
-        self.checked = len(self.pending)
-        if new and not torch.stack([value for _, terms in new for value in terms.values()]).isfinite().all():
-            step, name = next((step, name) for step, terms in new for name, v in terms.items() if not v.isfinite())
+        """Add up what was kept. Raises Diverged if any of it is NaN or infinite."""
+        if self.pending and not torch.stack([v for _, terms in self.pending for v in terms.values()]).isfinite().all():
+            bad = ((step, name) for step, terms in self.pending for name, v in terms.items() if not v.isfinite())
+            step, name = next(bad)
             raise Diverged(f"{name} is no longer finite at step {step}. {advice(self.run)}")
+        for _, terms in self.pending:
+            for name, value in terms.items():
+                total, count = self.sums.get(name, (torch.zeros_like(value), 0))
+                self.sums[name] = (total + value, count + 1)
+        self.pending.clear()
 
     def log(self, step: int, on_real: Float[Tensor, "batch"], on_fake: Float[Tensor, "batch"]) -> StepDone:
         """One line of the log: means of all terms since the last line, and the last verdicts in words of the theory."""
@@ -57,28 +61,19 @@ class Recorder:
             run=self.run.path,
             step=step,
             total=self.total,
-            terms=means([terms for _, terms in self.pending]),
+            terms={name: (total / count).item() for name, (total, count) in self.sums.items()},
             probability_real=on_real.sigmoid().mean().item(),
             probability_fake=on_fake.sigmoid().mean().item(),
             value=-(softplus(-on_real).mean() + softplus(on_fake).mean()).item(),
             samples_per_second=seen / (now - self.last_time),
             seconds=now - self.started,
         )
-        self.pending.clear()
-        self.checked, self.last_time, self.last_step = 0, now, step
+        self.sums.clear()
+        self.last_time, self.last_step = now, step
         line = {key: value for key, value in asdict(event).items() if key not in ("run", "total")}
         with explained(self.run.log_file), self.run.log_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         return event
-
-
-def means(history: list[Terms]) -> dict[str, float]:
-    """The mean of each term over the steps that had it."""
-    values: dict[str, list[Tensor]] = {}
-    for terms in history:
-        for name, value in terms.items():
-            values.setdefault(name, []).append(value)
-    return {name: torch.stack(seen).mean().item() for name, seen in values.items()}
 
 
 def forget_after(run: RunFolder, step: int) -> None:

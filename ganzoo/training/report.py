@@ -103,8 +103,8 @@ def chart(title: str, steps: list[int], curves: dict[str, list[float | None]]) -
         legend.append(f'<span style="color:{colour}">■</span> {escape(name)}')
     labels = (
         f'<path d="M{MARGIN} {TOP}H{WIDTH}M{MARGIN} {BOTTOM}H{WIDTH}" stroke="currentColor" opacity=".25"/>'
-        f'<text x="{MARGIN - 4}" y="{BOTTOM + 4}" text-anchor="end">{low:.3g}</text>'
-        f'<text x="{MARGIN - 4}" y="{TOP + 4}" text-anchor="end">{high:.3g}</text>'
+        f'<text x="{MARGIN - 4}" y="{BOTTOM + 4}" text-anchor="end">{low:.2g}</text>'
+        f'<text x="{MARGIN - 4}" y="{TOP + 4}" text-anchor="end">{high:.2g}</text>'
         f'<text x="{MARGIN}" y="{HEIGHT - 4}">step {steps[0]:,}</text>'
         f'<text x="{WIDTH}" y="{HEIGHT - 4}" text-anchor="end">{steps[-1]:,}</text>'
     )

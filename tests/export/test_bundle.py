@@ -95,14 +95,14 @@ def test_the_weights_are_the_average_of_the_newest_checkpoint(bundle: Path, run:
 
 
 def test_the_preview_shows_the_first_64_seeds_in_order(bundle: Path) -> None:
-    """8 × 8 pictures of 8 pixels, each enlarged to 32, with a gap of 2."""
+    """8 × 8 pictures of 8 pixels, each enlarged to 48, with a gap of 2."""
     with Image.open(bundle / "preview.png") as picture:
         preview = np.asarray(picture)
-    assert preview.shape == (8 * 34 + 2, 8 * 34 + 2)
+    assert preview.shape == (8 * 50 + 2, 8 * 50 + 2)
     pictures = Sampler(bundle).sample(64)
     for index in (0, 9, 63):
-        top, left = 2 + 34 * (index // 8), 2 + 34 * (index % 8)
-        np.testing.assert_array_equal(preview[top : top + 32 : 4, left : left + 32 : 4], pictures[index, :, :, 0])
+        top, left = 2 + 50 * (index // 8), 2 + 50 * (index % 8)
+        np.testing.assert_array_equal(preview[top : top + 48 : 6, left : left + 48 : 6], pictures[index, :, :, 0])
 
 
 def test_the_file_says_who_made_it_and_from_which_prior(bundle: Path) -> None:

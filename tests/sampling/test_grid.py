@@ -11,7 +11,7 @@ from ganzoo.sampling.grid import GAP, LARGEST, TITLE_HEIGHT, save_grid
 from ganzoo.sampling.scatter import BOTTOM, LEFT, RIGHT, TOP, view_of
 
 
-def pictures(count: int, height: int = 32, width: int = 32, channels: int = 3) -> np.ndarray:
+def pictures(count: int, height: int = 48, width: int = 48, channels: int = 3) -> np.ndarray:
     """Each of one colour, all different and none white."""
     levels = np.arange(count, dtype=np.uint8)[:, None, None, None] * 3
     return np.broadcast_to(levels, (count, height, width, channels)).copy()
@@ -29,7 +29,7 @@ def test_a_grid_is_as_square_as_possible_and_reads_row_by_row(
     save_grid(pictures(count), tmp_path / "grid.png")
 
     found = read(tmp_path / "grid.png")
-    step = 32 + GAP
+    step = 48 + GAP
     assert found.shape == (rows * step + GAP, columns * step + GAP, 3)
     centres = found[GAP + 16 :: step, GAP + 16 :: step, 0].ravel()
     assert centres[:count].tolist() == [3 * index for index in range(count)]
@@ -38,7 +38,7 @@ def test_a_grid_is_as_square_as_possible_and_reads_row_by_row(
     assert (found[:, step : step + GAP] == 255).all()
 
 
-@pytest.mark.parametrize(("side", "factor"), [(1, 32), (8, 4), (28, 2), (31, 2), (32, 1), (64, 1)])
+@pytest.mark.parametrize(("side", "factor"), [(1, 48), (8, 6), (28, 2), (32, 2), (47, 2), (48, 1), (64, 1)])
 def test_small_pictures_grow_by_a_whole_factor_with_their_pixels_unmixed(
     tmp_path: Path, side: int, factor: int
 ) -> None:
@@ -52,7 +52,7 @@ def test_small_pictures_grow_by_a_whole_factor_with_their_pixels_unmixed(
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (4, "RGB"), (7, "RGB")])
 def test_one_channel_is_grey_and_more_than_three_show_the_first_three(tmp_path: Path, channels: int, mode: str) -> None:
-    picture = np.zeros((1, 32, 32, channels), np.uint8)
+    picture = np.zeros((1, 48, 48, channels), np.uint8)
     picture[:] = np.arange(channels) * 10
     save_grid(picture, tmp_path / "grid.png")
 
