@@ -77,3 +77,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {names[close[0]]!r}?"
     return f"known are: {', '.join(names.values())}." if names else "there are none."
+
+
+def first_line(error: Exception) -> str:
+    """What a foreign error says, without the traceback in prose that some add."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -11,10 +11,8 @@ import pooch
 
 from ganzoo.core.errors import BadData, UsageError
 from ganzoo.core.specs import Data, DatasetSpec, Source
-from ganzoo.data.check import checked, digest
+from ganzoo.data.check import checked
 from ganzoo.data.download import Track, download
-
-__all__ = ["digest", "load", "locate"]
 
 
 def load(spec: DatasetSpec, options: Any, path: Path | None, track: Track) -> Data:

@@ -27,7 +27,7 @@ from ganzoo.export.contract import check_generator
 from ganzoo.export.onnx_file import to_onnx
 from ganzoo.export.parity import compare
 from ganzoo.latents import Latents
-from ganzoo.sampling.sampler import Sampler, latents_sha256
+from ganzoo.sampling.sampler import GENERATOR, Sampler, latents_sha256
 from ganzoo.training.build import build_generator, build_prior, same_plugins
 from ganzoo.training.checkpoint import load_average
 from ganzoo.training.looking import PICTURES, POINTS, save_view
@@ -98,7 +98,7 @@ def write_bundle(folder: Path, name: str, model: onnx.ModelProto, trained: Train
     onnx.helper.set_model_props(model, {"ganzoo": json.dumps(to_plain(trained.config.latents))})
     model.producer_name, model.producer_version = "ganzoo", version("ganzoo")
     model.model_version = trained.step
-    onnx.save(model, folder / "generator.onnx")
+    onnx.save(model, folder / GENERATOR)
     manifest = describe(folder, name, trained, parity)
     (folder / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
     (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
@@ -117,7 +117,7 @@ def describe(folder: Path, name: str, trained: Trained, parity: Parity) -> Manif
         sample=trained.sample,
         latents=config.latents,
         latent_size=trained.prior.size,
-        files={"generator.onnx": sha256(folder / "generator.onnx")},
+        files={GENERATOR: sha256(folder / GENERATOR)},
         dataset=trained.data,
         training=TrainingFacts(
             run=trained.run.path.resolve().name,

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganzoo.core.errors import ExportFailed
+from ganzoo.core.errors import ExportFailed, first_line
 from ganzoo.core.specs import SampleSpec
 from ganzoo.latents import Latents, seed_words
 
@@ -73,8 +73,3 @@ def allowed(samples: np.ndarray) -> float:
 
 def name_of(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, without its traceback in prose."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -9,9 +9,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from ganzoo.core.errors import ExportFailed
+from ganzoo.core.errors import ExportFailed, first_line
 from ganzoo.core.specs import SampleSpec
-from ganzoo.export.contract import first_line
 
 OPSET = 18  # with IR 8: read by onnxruntime 1.15 and later, in Python, Node and browsers
 IR_VERSION = 8

@@ -5,15 +5,15 @@ import onnx
 import onnxruntime
 from torch import nn
 
-from ganzoo.core.errors import ExportFailed
+from ganzoo.core.errors import ExportFailed, first_line
 from ganzoo.core.manifest import Parity
 from ganzoo.core.specs import SampleSpec
-from ganzoo.export.contract import BATCH_SIZES, allowed, difference, draw, first_line, real_latents
+from ganzoo.export.contract import BATCH_SIZES, allowed, difference, draw, real_latents
 from ganzoo.latents import Latents
 from ganzoo.sampling.pixels import to_uint8
+from ganzoo.sampling.providers import FATAL_ONLY
 
 GREY_LEVELS = 1
-SILENT = 4  # the log level at which onnxruntime writes nothing; what matters is raised
 
 
 def compare(model: onnx.ModelProto, generator: nn.Module, sample: SampleSpec, prior: Latents) -> Parity:
@@ -39,7 +39,7 @@ def compare(model: onnx.ModelProto, generator: nn.Module, sample: SampleSpec, pr
 def open_model(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     """The graph on the CPU. Raises ExportFailed where onnxruntime does not take it."""
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = SILENT
+    options.log_severity_level = FATAL_ONLY
     try:
         return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no base

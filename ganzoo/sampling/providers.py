@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import onnxruntime as ort
 
-from ganzoo.core.errors import BadBundle, GanzooError
+from ganzoo.core.errors import BadBundle, GanzooError, first_line
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -87,8 +87,7 @@ def create(path: Path, providers: list[Any]) -> ort.InferenceSession:
         # Its own fallback would print a banner, and hide which provider failed.
         return ort.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
     except Exception as error:  # onnxruntime's exceptions share no base
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise BadBundle(f"onnxruntime cannot open {path}: {reason}. Export it again.") from error
+        raise BadBundle(f"onnxruntime cannot open {path}: {first_line(error)}. Export it again.") from error
 
 
 def why_not_cuda() -> str:

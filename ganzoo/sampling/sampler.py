@@ -13,7 +13,7 @@ import onnxruntime as ort
 from jaxtyping import Float32, Int64
 
 from ganzoo.catalog import load_catalog
-from ganzoo.core.errors import BadBundle, BadSetting, GanzooError, UnknownName, UsageError
+from ganzoo.core.errors import BadBundle, BadSetting, GanzooError, UnknownName, UsageError, first_line
 from ganzoo.core.files import sha256
 from ganzoo.core.manifest import Manifest, read_manifest
 from ganzoo.core.options import parse_options
@@ -91,8 +91,7 @@ def run_once(session: ort.InferenceSession, output: str, latents: np.ndarray) ->
     try:
         result: np.ndarray = session.run([output], {"latents": latents})[0]
     except Exception as error:  # onnxruntime's exceptions share no base
-        reason = str(error).strip() or type(error).__name__
-        raise GanzooError(f"The generator failed on {len(latents)} latents: {reason}") from error
+        raise GanzooError(f"The generator failed on {len(latents)} latents: {first_line(error)}.") from error
     if len(result) != len(latents):  # a batch that was frozen at export; numpy would repeat a single sample
         raise BadBundle(f"{GENERATOR} made {len(result)} samples of {len(latents)} latents. Export it again.")
     return result

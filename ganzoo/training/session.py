@@ -18,7 +18,8 @@ from ganzoo.core.options import parse_options, to_plain
 from ganzoo.core.run_folder import RunFolder, new_run, step_of
 from ganzoo.core.schedule import Schedule
 from ganzoo.core.specs import Data
-from ganzoo.data.fetch import digest, load
+from ganzoo.data.check import digest
+from ganzoo.data.fetch import load
 from ganzoo.recipes import Change, find_recipe, resolve
 from ganzoo.training.build import Components, build, same_plugins
 from ganzoo.training.device import machine, pick_device, settled, versions

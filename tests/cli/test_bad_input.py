@@ -24,13 +24,13 @@ TRAIN = ("train", "vanilla-mlp", "--steps", "2")
 WRONG_USAGE: dict[str, tuple[list[str], str]] = {
     "neither recipe nor run": (["train"], "Name a recipe, e.g. `ganzoo train vanilla-mlp`, or a run to --resume"),
     "both": (["train", "vanilla-mlp", "--resume", "runs/x"], "not both"),
-    "two lengths": ([*TRAIN, "--minutes", "1"], "after --steps, --epochs or --minutes; give one of the three"),
+    "two lengths": ([*TRAIN, "--minutes", "1"], "give one of the three, not minutes and steps"),
     "a typing error in a recipe": (["train", "vanila-mlp"], "did you mean 'vanilla-mlp'?"),
     "an unknown recipe": (["train", "zzz"], "No recipe is called 'zzz'; known are: "),
     "no such file": (["train", "nowhere.toml"], "Cannot read the recipe nowhere.toml"),
     "an unknown data set": ([*TRAIN, "--dataset", "digit"], "did you mean 'digits'?"),
     "an unknown loss": ([*TRAIN, "--set", "loss=minmax"], "did you mean 'minimax'?"),
-    "an unknown setting": ([*TRAIN, "--set", "generator.widht=3"], "did you mean 'width'?"),
+    "an unknown setting": ([*TRAIN, "--set", "generator.widht=3"], "did you mean 'generator.width'?"),
     "no assignment": ([*TRAIN, "--set", "generator.width"], "write KEY=VALUE"),
     "a word for a number": ([*TRAIN, "--set", "generator.width=wide"], "expected `int`, got `str`"),
     "a number out of range": ([*TRAIN, "--set", "batch_size=0"], "expected `int` >= 1"),
@@ -173,7 +173,7 @@ def test_a_picture_that_does_not_fit_is_named(
 def test_a_file_in_the_way_of_the_runs_is_kept(here: Path, refused: Refused) -> None:
     (here / "mine").write_text("precious")
     done = refused(1, *TRAIN, "--out", "mine")
-    assert "Cannot write mine/vanilla-mlp-001: Not a directory" in done.stderr
+    assert "Cannot write mine: File exists. Choose another place." in done.stderr
     assert contents(here) == {"mine": b"precious"}
 
 

@@ -9,7 +9,8 @@ from toy import silent, spec_of
 
 from ganzoo.core.errors import BadData, BadPlugin, GanzooError
 from ganzoo.core.specs import Data, NoOptions, Source
-from ganzoo.data.fetch import digest, load
+from ganzoo.data.check import digest
+from ganzoo.data.fetch import load
 
 PICTURES = np.zeros((2, 1, 3, 4), np.uint8)
 POINTS = np.zeros((2, 5), np.float32)

@@ -48,8 +48,8 @@ class Site:
             request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         request.end_headers()
         body = content[start : start + cut if cut else None]
+        self.sent.append(len(body))  # before the last byte, after which the other side may look
         request.wfile.write(body)
-        self.sent.append(len(body))
 
     @staticmethod
     def refuse(request: BaseHTTPRequestHandler, length: int) -> None:
