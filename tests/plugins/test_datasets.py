@@ -161,6 +161,7 @@ def test_idx_files_may_lie_unpacked(mnist: Path) -> None:
         (TRAIN_IMAGES, gzip.compress(images(3).replace(b"\0\0\0\x1c", b"\0\0\0\x0e", 1)), "bytes, but its head says"),
         (TRAIN_LABELS, gzip.compress(labels([1, 2, 10])), "holds the label 10, but there are 10 classes"),
     ],
+    ids=lambda part: f"{len(part)} bytes" if isinstance(part, bytes) else part,  # gzip's bytes hold the time
 )
 def test_a_damaged_idx_file_is_named_with_what_is_wrong_and_a_remedy(
     mnist: Path, name: str, content: bytes, told: str
