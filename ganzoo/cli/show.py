@@ -1,7 +1,7 @@
 """`ganzoo show`: all about one recipe or component. Imports no torch."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
@@ -83,5 +83,7 @@ def show_component(kind: str, spec: "Spec", plugin: str) -> None:
     click.echo(f"  source: {spec.source}")
     if isinstance(spec, DatasetSpec):
         click.echo(f"  licence: {spec.licence}")
+    hints = get_type_hints(spec.options)
     for name, value in to_plain(spec.options()).items():
-        click.echo(f"  {name} = {json.dumps(value)}")
+        words = get_args(hints[name]) if get_origin(hints[name]) is Literal else ()
+        click.echo(f"  {name} = {json.dumps(value)}" + (f"  (one of {', '.join(map(str, words))})" if words else ""))

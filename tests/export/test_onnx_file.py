@@ -122,7 +122,7 @@ def test_a_generator_with_a_mistake_is_refused_in_words_that_name_it(
 
 
 def test_the_same_generator_without_the_mistake_passes() -> None:
-    proven(Flawed(), PICTURE)
+    assert [each.name for each in proven(Flawed(), PICTURE).graph.output] == ["images", "samples"]
 
 
 def test_the_same_weights_give_the_same_bytes() -> None:

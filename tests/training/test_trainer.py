@@ -315,7 +315,9 @@ def test_a_run_ends_after_its_minutes(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(("name", "start"), [("sgd", 0.0), ("rmsprop", 0.01)])
 def test_momentum_may_rise_from_next_to_nothing(tmp_path: Path, name: Any, start: float) -> None:
     rising = OptimizerConfig(name=name, learning_rate=0.01, momentum=Schedule(start=start, end=0.9, steps=3))
-    train_toy(tmp_path, toy_config(generator_optimizer=rising, discriminator_optimizer=rising))
+    state = train_toy(tmp_path, toy_config(generator_optimizer=rising, discriminator_optimizer=rising))
+    assert state.generator_optimizer.param_groups[0]["momentum"] == 0.9
+    assert all("momentum_buffer" in slots for slots in state.generator_optimizer.state.values())
 
 
 def test_momentum_that_torch_would_make_no_room_for_is_refused() -> None:
