@@ -20,7 +20,7 @@ from ganzoo.core.schedule import Schedule
 from ganzoo.core.specs import Data
 from ganzoo.data.check import digest
 from ganzoo.data.fetch import load
-from ganzoo.recipes import Change, find_recipe, resolve
+from ganzoo.recipes import Change, check_one_length, find_recipe, resolve
 from ganzoo.training.build import Components, build, same_plugins
 from ganzoo.training.device import machine, pick_device, settled, versions
 from ganzoo.training.display import Display
@@ -65,6 +65,8 @@ def resume(run: RunFolder, changes: Iterable[Change], device: str, display: Disp
     Raises BadData where the data set is no longer the one that the run began with, and Interrupted like `start`.
     """
     catalog = load_catalog()
+    changes = list(changes)
+    check_one_length(changes)
     config = with_length(run.config(), {".".join(path): value for path, value in changes})
     facts = surroundings(run)
     with same_plugins(run):
@@ -131,8 +133,6 @@ def with_length(config: RunConfig, changes: dict[str, Any]) -> RunConfig:
     for key in changes:
         if key not in LENGTHS:
             raise BadSetting(f"A resumed run keeps its {key}; only steps, epochs or minutes may change.")
-    if len(changes) > 1:
-        raise BadSetting("A run ends after steps, epochs or minutes; give one of the three.")
     length = parse_options(Settings, changes, "")
     return replace(config, **{key: getattr(length, key) for key in LENGTHS}) if changes else config
 
