@@ -19,7 +19,7 @@ from ganzoo.core.files import write_text
 Row = dict[str, Any]  # case, unit, value, baseline, ratio, spread, …; what one benchmark alone has is added with `|`
 
 RESULTS = Path(__file__).with_name("results")
-PACKAGES = ("ganzoo", "torch", "numpy", "onnxruntime-gpu", "onnxruntime", "click", "rich")
+PACKAGES = ("ganzoo", "torch", "torchvision", "numpy", "onnxruntime-gpu", "onnxruntime", "click", "rich")
 
 
 def alternate(cases: Mapping[str, Callable[[], float]], rounds: int, warm_up: int = 1) -> dict[str, list[float]]:
@@ -85,6 +85,7 @@ def machine() -> dict[str, Any]:
         "cores": os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,  # runnable processes, last minute
         "threads": torch.get_num_threads(),
+        "instructions": instructions(),
         "device": torch.cuda.get_device_name() if cuda else "cpu",
     }
 
@@ -95,6 +96,12 @@ def processor() -> str:
     lines = facts.read_text(encoding="utf-8").splitlines() if facts.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def instructions() -> list[str]:
+    """What the processor has for many numbers at once, such as `avx512_bf16`, as far as torch says so."""
+    found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return [name for name, has in found.items() if has is True]
 
 
 def versions() -> dict[str, str]:
@@ -110,9 +117,9 @@ def installed(package: str) -> str:
         return ""
 
 
-def write_results(name: str, command: str, rows: Sequence[Row]) -> Path:
-    """`benchmarks/results/<name>.json`: the command that made it, the machine, the versions and the rows."""
-    path = RESULTS / f"{name}.json"
+def write_results(name: str, command: str, rows: Sequence[Row], folder: Path = RESULTS) -> Path:
+    """`<folder>/<name>.json`: the command that made it, the machine, the versions and the rows."""
+    path = folder / f"{name}.json"
     content = {"command": command, "machine": machine(), "versions": versions(), "rows": list(rows)}
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     return path

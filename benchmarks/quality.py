@@ -1,6 +1,6 @@
 """Whether a recipe gives good pictures whatever the seed: runs of several seeds, judged by a classifier.
 
-    python -m benchmarks.quality [--seeds 5] [--samples 2000]
+    python -m benchmarks.quality [--recipe vanilla-mlp] [--precision fp32] [--seeds 5] [--samples 2000]
 
 The judge is trained on the same data set, and what it says of real pictures that it did not see stands beside. Both
 the averaged generator (what is exported) and the raw one are judged, from the same latents.
@@ -41,14 +41,14 @@ def judged(config: RunConfig, data: Data, catalog: Catalog, judge: Judge, sample
     with TemporaryDirectory() as folder:
         run = RunFolder(Path(folder))
         parts = build(config, data, catalog, device)
-        with settled(parts.players, config.batch_size):
-            state = train(parts, config, run, lambda event: None)
+        with settled(parts, config):
+            state = train(parts, config, run, lambda event: None, print)
     seconds = perf_counter() - started
     latents = torch.from_numpy(parts.prior.from_words(seed_words(np.arange(samples), parts.prior.words))).to(device)
     generators = {"average": state.average.network, "raw": state.players.generator}
     return [
         row(f"seed {config.seed}, {name}", judge.opinion(draw(generator, latents)))
-        | {"steps": state.step, "seconds": round(seconds, 1)}
+        | {"steps": state.step, "precision": parts.engine.precision.name, "seconds": round(seconds, 1)}
         for name, generator in generators.items()
     ]
 
@@ -70,18 +70,19 @@ def row(case: str, opinion: Opinion) -> Row:
 
 
 def main() -> None:
-    """Train, judge, print, and write `benchmarks/results/quality-<recipe>-<dataset>.json`."""
+    """Train, judge, print, and write `quality-<recipe>-<dataset>.json`, with a precision that was given at the end."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="vanilla-mlp")
     parser.add_argument("--dataset", help="instead of the recipe's")
     parser.add_argument("--data", type=Path, help="the data set's folder, where it is not downloaded")
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
+    parser.add_argument("--precision", help="instead of the recipe's: fp32, tf32, bf16 or fp16")
     parser.add_argument("--seeds", type=int, default=5, help="how many runs (default: 5)")
     parser.add_argument("--samples", type=int, default=2000, help="pictures of each generator (default: 2000)")
     asked = parser.parse_args()
 
     catalog = load_catalog()
-    given = {"dataset": asked.dataset, "steps": asked.steps}
+    given = {"dataset": asked.dataset, "steps": asked.steps, "precision": asked.precision}
     changes = [([key], value) for key, value in given.items() if value is not None]
     recipe = find_recipe(asked.recipe, catalog)
     config = resolve(recipe, catalog, changes)
@@ -97,7 +98,8 @@ def main() -> None:
         rows += judged(config, data, catalog, judge, asked.samples)
         show(rows[-2:])
     command = shlex.join(["python", "-m", "benchmarks.quality", *sys.argv[1:]])
-    write_results(f"quality-{config.recipe}-{config.dataset.name}", command, rows)
+    name = "-".join(filter(None, ["quality", config.recipe, config.dataset.name, asked.precision]))
+    print(write_results(name, command, rows))
 
 
 if __name__ == "__main__":

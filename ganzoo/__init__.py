@@ -9,7 +9,7 @@
 Importing ganzoo stays light: torch is imported when a run starts, onnxruntime when a sampler opens.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +29,14 @@ def train(
     data: str | Path | None = None,
     out: str | Path = "runs",
     device: str = "auto",
+    loggers: Iterable[str] = (),
+    start_from: str | Path | None = None,
     quiet: bool = False,
     **top: Any,
 ) -> "RunFolder":
     """Train a recipe by name, or your own TOML file by its path; returns the run's folder.
 
+    `loggers` are names such as "tensorboard"; `start_from` is a run, a checkpoint or a bundle to take weights from.
     `top` are top-level settings (`steps=2000, seed=1, dataset="mnist"`), `settings` are any by their dotted keys
     (`{"generator.width": 32}`). Raises ganzoo.api.GanzooError with a sentence that says what to do.
     """
@@ -42,16 +45,27 @@ def train(
 
     changes = [(key.split("."), value) for key, value in {**top, **(settings or {})}.items()]
     own = Path(data) if data is not None else None
-    return session.start(recipe, changes, own, Path(out), device, Display(quiet=quiet))
+    origin = Path(start_from) if start_from is not None else None
+    return session.start(recipe, changes, own, Path(out), device, Display(quiet=quiet), loggers, origin)
 
 
-def resume(run: "RunFolder | str | Path", *, device: str = "auto", quiet: bool = False, **length: Any) -> "RunFolder":
-    """Go on with a run as if it had never stopped; `steps`, `epochs` or `minutes` give it another length."""
+def resume(
+    run: "RunFolder | str | Path",
+    *,
+    device: str = "auto",
+    loggers: Iterable[str] = (),
+    quiet: bool = False,
+    **settings: Any,
+) -> "RunFolder":
+    """Go on with a run as if it had never stopped.
+
+    `settings` may be those that do not change its algorithm: `steps`, `epochs` or `minutes` give it another length.
+    """
     from ganzoo.training import session
     from ganzoo.training.display import Display
 
-    changes = [([key], value) for key, value in length.items()]
-    return session.resume(_folder(run), changes, device, Display(quiet=quiet))
+    changes = [([key], value) for key, value in settings.items()]
+    return session.resume(_folder(run), changes, device, Display(quiet=quiet), loggers)
 
 
 def export(

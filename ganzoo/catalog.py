@@ -18,6 +18,7 @@ from ganzoo.core.specs import (
     DiscriminatorSpec,
     GeneratorSpec,
     LatentsSpec,
+    LoggerSpec,
     LossSpec,
     RegularizerSpec,
     Spec,
@@ -68,6 +69,7 @@ class Catalog:
     augmentations: Shelf[AugmentationSpec] = field(default_factory=lambda: Shelf("augmentation"))
     latents: Shelf[LatentsSpec] = field(default_factory=lambda: Shelf("latents"))
     datasets: Shelf[DatasetSpec] = field(default_factory=lambda: Shelf("dataset"))
+    loggers: Shelf[LoggerSpec] = field(default_factory=lambda: Shelf("logger"))
     plugins: list[Plugin] = field(default_factory=list)
     manager: pluggy.PluginManager = field(default_factory=lambda: pluggy.PluginManager("ganzoo"))
 

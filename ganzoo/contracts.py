@@ -6,9 +6,11 @@ N = batch, Z = latent size, `S...` = shape of one sample: (C, H, W) for pictures
 from dataclasses import dataclass, fields
 from typing import Any, Literal, Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+Player = Literal["discriminator", "generator"]
 Terms = dict[str, Tensor]  # named scalars; the trainer minimises their sum and logs each
 
 
@@ -20,13 +22,44 @@ class Players:
     discriminator: nn.Module  # (samples [N, S...], labels [N] | None) → Verdict
 
 
+@runtime_checkable
+class Noise(Protocol):
+    """Random numbers for the samples of one batch, float32, on the samples' device.
+
+    Sample i of an update gets the same numbers however the batch is shared out among processes and passes, and every
+    call gives new ones. So penalties and augmentations draw from here, rather than from torch's global generator.
+    """
+
+    def uniform(self, *shape: int) -> Float[Tensor, "batch ..."]:
+        """From [0, 1), shape [N, *shape]."""
+        ...
+
+    def normal(self, *shape: int) -> Float[Tensor, "batch ..."]:
+        """From the standard normal distribution, shape [N, *shape]."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TorchNoise:
+    """Noise for `count` samples from torch's global generator: for tests and experiments of one's own."""
+
+    count: int
+
+    def uniform(self, *shape: int) -> Float[Tensor, "batch ..."]:
+        return torch.rand(self.count, *shape)
+
+    def normal(self, *shape: int) -> Float[Tensor, "batch ..."]:
+        return torch.randn(self.count, *shape)
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one update draws."""
+    """What one update draws, or this process's share of it."""
 
     real: Float[Tensor, "batch *sample"]
     labels: Int[Tensor, "batch"] | None
     latents: Float[Tensor, "batch latent"]
+    noise: Noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +96,12 @@ class Play:
 
 @runtime_checkable
 class Loss(Protocol):
-    """What each player minimises: mathematics on verdicts. It runs no network and never steps."""
+    """What each player minimises: mathematics on verdicts. It runs no network and never steps.
+
+    Terms are means over samples: then the mean over several processes is the whole batch's. One that mixes the samples
+    of a batch sees those of its own process and pass. A loss whose logits are scores without a fixed zero or scale, as
+    a critic's are, has `logits_are_scores = True`, so that nobody takes their size for a sign of trouble.
+    """
 
     needs_real_for_generator: bool  # whether `generator` reads `play.on_real`
 
@@ -82,12 +120,12 @@ class Regularizer:
     One with state also has `state_dict() -> dict[str, Tensor]` and `load_state_dict(state)`.
     """
 
-    player: Literal["discriminator", "generator"] = "discriminator"
+    player: Player = "discriminator"
     interval: int = 1  # acts in every `interval`-th update of its player
     needs_sample_gradients: bool = False  # whether `play`'s samples shall require gradients
 
     def terms(self, play: Play, players: Players) -> Terms:
-        """Terms to add to the player's objective; random draws come from torch's global generator."""
+        """Terms to add to the player's objective, as means over samples; random draws come from `play.batch.noise`."""
         return {}
 
     def after_step(self, players: Players) -> None:
@@ -98,7 +136,9 @@ class Regularizer:
 class Augmentation(Protocol):
     """A differentiable change of samples, applied to real and fake alike before the discriminator sees them."""
 
-    def __call__(self, samples: Float[Tensor, "batch *sample"]) -> Float[Tensor, "batch *sample"]: ...
+    def __call__(self, samples: Float[Tensor, "batch *sample"], noise: Noise) -> Float[Tensor, "batch *sample"]:
+        """Real and fake samples come in calls of their own; random draws come from `noise`."""
+        ...
 
 
 @runtime_checkable
@@ -112,7 +152,7 @@ class StartsFromData(Protocol):
 
 @runtime_checkable
 class Stateful(Protocol):
-    """A component whose state belongs in a checkpoint."""
+    """A component whose state belongs in a checkpoint; several processes go on with the mean of their states."""
 
     def state_dict(self) -> dict[str, Tensor]: ...
 

@@ -14,6 +14,14 @@ DATA = os.environ.get("GANZOO_DATA")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # toys are too small for two, and tests run side by side
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes minutes runs on request."""
+    if "slow" not in config.option.markexpr:
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="takes long; run with `pytest -m slow`"))
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """No test reads or fills the user's cache, or finds data by accident."""

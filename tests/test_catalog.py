@@ -31,6 +31,11 @@ EVENT = StepDone(
     probability_real=0.5,
     probability_fake=0.5,
     value=-1.4,
+    gradient_norms={},
+    learning_rates={},
+    largest_logit=1.0,
+    spread=1.0,
+    memory=1,
     samples_per_second=1.0,
     seconds=1.0,
 )

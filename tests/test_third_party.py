@@ -85,7 +85,7 @@ def test_list_and_show_print_its_loss(ganzoo: Ganzoo) -> None:
     listed, shown = ganzoo("list", "losses"), ganzoo("show", "one-sided-smoothing")
     table = [line.split()[0] for line in listed.stdout.splitlines()]
 
-    assert table == ["losses", "minimax", "non-saturating", "one-sided-smoothing"]
+    assert {"losses", "minimax", "non-saturating", "one-sided-smoothing"} <= set(table)
     assert [line.split()[2] for line in listed.stderr.splitlines()] == ["broken", "misspelt", "taken"]
     assert (shown.returncode, shown.stderr) == (0, "")
     assert shown.stdout.startswith("one-sided-smoothing (loss of plugin template): The logistic loss with")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import ganzoo
 from ganzoo.catalog import load_catalog
-from ganzoo.contracts import Batch, Loss, Play, Terms, Verdict
+from ganzoo.contracts import Batch, Loss, Play, Players, Regularizer, Terms, TorchNoise, Verdict
 from ganzoo.core.errors import GanzooError
 from ganzoo.core.options import parse_options, to_plain
 from ganzoo.core.specs import DatasetSpec, SampleSpec, Spec
@@ -24,7 +24,7 @@ from ganzoo.sampling.sampler import Sampler
 CATALOG = load_catalog()
 SAMPLES = [SampleSpec((1, 8, 8), 10), SampleSpec((3, 32, 32), 10), SampleSpec((2,), 10)]
 COUNT, SIZE = 5, 16  # N, Z
-PICTURES = 120  # in a stand-in data set; more than any recipe's batch
+PICTURES = 150  # in a stand-in data set; more than any recipe's batch
 
 SPECS = [item for kind, shelf in CATALOG.shelves().items() if kind != "recipes" for _, item in shelf]
 
@@ -32,6 +32,7 @@ each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: str(
 each_generator = pytest.mark.parametrize("name", list(CATALOG.generators.items))
 each_discriminator = pytest.mark.parametrize("name", list(CATALOG.discriminators.items))
 each_loss = pytest.mark.parametrize("name", list(CATALOG.losses.items))
+each_regularizer = pytest.mark.parametrize("name", list(CATALOG.regularizers.items))
 each_prior = pytest.mark.parametrize("name", list(CATALOG.latents.items))
 each_recipe = pytest.mark.parametrize("name", list(CATALOG.recipes.items))
 
@@ -178,7 +179,8 @@ def test_a_discriminator_that_says_so_judges_each_sample_by_itself(name: str, sa
 
 def play_of(real: Tensor | None, fake: Tensor) -> Play:
     nothing = torch.zeros(len(fake), 2)
-    return Play(Batch(nothing, None, nothing), nothing, None if real is None else Verdict(real), Verdict(fake))
+    batch = Batch(nothing, None, nothing, TorchNoise(len(fake)))
+    return Play(batch, nothing, None if real is None else Verdict(real), Verdict(fake))
 
 
 def loss_of(name: str) -> Loss:
@@ -208,6 +210,55 @@ def test_a_loss_gives_each_player_a_direction(name: str, scale: float) -> None:
     assert raised.sum() < 0 < lowered.sum()
     assert wanted.sum() < 0
     assert all(gradient.isfinite().all() for gradient in (raised, lowered, wanted))
+
+
+# Regularizers
+
+
+class Perceptron(nn.Module):
+    """A discriminator of points or pictures, with a slope that is different everywhere."""
+
+    def __init__(self, sample: SampleSpec) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(sample.size, 8), nn.Tanh(), nn.Linear(8, 1))
+
+    def forward(self, samples: Tensor, labels: Tensor | None = None) -> Verdict:
+        return Verdict(self.layers(samples)[:, 0])
+
+
+def meeting(players: Players, sample: SampleSpec, scale: float) -> Play:
+    """A play as the trainer makes it, with samples that want gradients."""
+    real = (scale * (2 * torch.rand(COUNT, *sample.shape) - 1)).requires_grad_()
+    z = torch.randn(COUNT, SIZE)
+    fake = players.generator(z)
+    judge = players.discriminator
+    return Play(Batch(real, None, z, TorchNoise(COUNT)), fake, judge(real, None), judge(fake, None))
+
+
+@each_regularizer
+@each_sample
+@pytest.mark.parametrize("scale", [0.0, 1.0])
+def test_a_regularizer_says_whom_it_teaches_and_what(name: str, sample: SampleSpec, scale: float) -> None:
+    """Finite scalars with finite gradients for its player, or a change of its weights after a step, or both."""
+    spec = CATALOG.regularizers[name]
+    regularizer: Regularizer = spec.build(spec.options())
+    generator = nn.Sequential(nn.Linear(SIZE, sample.size), nn.Unflatten(1, sample.shape))
+    players = Players(generator, Perceptron(sample))
+    own = list(getattr(players, regularizer.player).parameters())
+    before = [weight.detach().clone() for weight in own]
+
+    terms = regularizer.terms(meeting(players, sample, scale), players)
+    regularizer.after_step(players)
+
+    assert isinstance(regularizer, Regularizer) and regularizer.interval >= 1
+    acted = any(not torch.equal(weight, old) for weight, old in zip(own, before, strict=True))
+    assert terms or acted, f"{name} does nothing"
+    assert all(weight.isfinite().all() for weight in own)
+    if terms:
+        gradients = torch.autograd.grad(total(terms), own, allow_unused=True)
+        found = [gradient for gradient in gradients if gradient is not None]
+        assert any(gradient.abs().sum() > 0 for gradient in found)
+        assert all(gradient.isfinite().all() for gradient in found)
 
 
 # Priors

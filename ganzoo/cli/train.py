@@ -1,6 +1,7 @@
 """`ganzoo train`: a recipe, or a run that goes on."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,10 +18,45 @@ import click
 @click.option("--seed", type=click.IntRange(min=0), help="Another seed gives another run.  [default: 0]")
 @click.option(
     "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
+    metavar="auto|cpu|cuda[:N]",
     default="auto",
     show_default=True,
     help="What to train on; auto is a GPU where there is one.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "fp32", "tf32", "bf16", "fp16"]),
+    help="In which numbers the networks compute; losses and penalties always in float32.  [default: auto]",
+)
+@click.option("--compile", flag_value="always", help="Compile the networks: a slow start, then faster steps.")
+@click.option(
+    "--deterministic", flag_value=True, type=bool, help="The same bits in every run on a GPU too, more slowly."
+)
+@click.option(
+    "--accumulate",
+    type=click.IntRange(min=1),
+    metavar="PASSES",
+    help="Compute each batch in so many passes, for batches that do not fit into memory.",
+)
+@click.option(
+    "--keep",
+    "keep_checkpoints",
+    type=click.IntRange(min=1),
+    help="Checkpoints to keep, beside the best.  [default: 3]",
+)
+@click.option(
+    "--log",
+    "loggers",
+    multiple=True,
+    metavar="NAME",
+    help="Log elsewhere too, such as tensorboard; see `ganzoo list loggers`. Repeatable.",
+)
+@click.option(
+    "--from",
+    "origin",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Begin with the weights of this run, checkpoint or exported model.",
 )
 @click.option(
     "--set",
@@ -43,17 +79,15 @@ import click
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def train(
     recipe: str | None,
-    dataset: str | None,
     data: Path | None,
-    steps: int | None,
-    epochs: float | None,
-    minutes: float | None,
-    seed: int | None,
     device: str,
+    loggers: tuple[str, ...],
+    origin: Path | None,
     assignments: tuple[str, ...],
     resume: Path | None,
     out: Path | None,
     quiet: bool,
+    **settings: Any,
 ) -> None:
     """Train RECIPE, the name of one or the path of your own TOML file.
 
@@ -63,14 +97,15 @@ def train(
       ganzoo train vanilla-mlp --dataset picture-folder --data ./photos --set dataset.size=32
       ganzoo train vanilla-mlp --set generator.width=512 --set batch_size=128
       ganzoo train --resume runs/vanilla-mlp-001 --steps 20000
+      ganzoo train vanilla-mlp --from runs/vanilla-mlp-001 --dataset mnist
+      torchrun --nproc-per-node 4 -m ganzoo train vanilla-mlp
 
     Ctrl-C saves and stops; --resume goes on.
     """
     from ganzoo.core.errors import UsageError
     from ganzoo.core.options import parse_assignment
 
-    given = {"dataset": dataset, "steps": steps, "epochs": epochs, "minutes": minutes, "seed": seed}
-    changes = [([key], value) for key, value in given.items() if value is not None]
+    changes = [([key], value) for key, value in settings.items() if value is not None]
     changes += [parse_assignment(text) for text in assignments]
     if (recipe is None) == (resume is None):
         raise UsageError("Name a recipe, e.g. `ganzoo train vanilla-mlp`, or a run to --resume; not both.")
@@ -81,8 +116,10 @@ def train(
 
     display = Display(quiet=quiet)
     if resume is not None:
-        if data is not None or out is not None:
-            raise UsageError("A resumed run keeps its --data, and its place: --out is for new ones.")
-        session.resume(RunFolder(resume), changes, device, display)
+        if data is not None or out is not None or origin is not None:
+            raise UsageError(
+                "A resumed run keeps its data, weights and place; --data, --from and --out are for new ones."
+            )
+        session.resume(RunFolder(resume), changes, device, display, loggers)
     elif recipe is not None:
-        session.start(recipe, changes, data, out or Path("runs"), device, display)
+        session.start(recipe, changes, data, out or Path("runs"), device, display, loggers, origin)

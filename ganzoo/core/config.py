@@ -11,8 +11,23 @@ from ganzoo.core.schedule import Schedule
 Count = Annotated[int, Meta(ge=1)]
 Fraction = Annotated[float, Meta(ge=0, lt=1)]
 Scheduled = float | Schedule
+PrecisionName = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
 
 LENGTHS = ("steps", "epochs", "minutes")  # one of these settings ends a run
+BOOKKEEPING = (  # settings that change no weight, or none by more than the rounding of sums
+    *LENGTHS,
+    "checkpoint_every",
+    "keep_checkpoints",
+    "samples_every",
+    "log_every",
+    "when_sick",
+    "accumulate",
+    "compile",
+    "deterministic",
+    "stream",
+    "workers",
+    "timeout",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +62,19 @@ class Settings:
     epochs: Annotated[float, Meta(gt=0)] | None = None  # passes of the discriminator over the data
     minutes: Annotated[float, Meta(gt=0)] | None = None  # of training, counted anew when resumed
     ema_decay: Fraction = 0.999  # of the generator's moving average; 0 = the generator itself
+    mirror: bool = False  # whether each real picture is mirrored, left to right, with probability 1/2
+    shift: Annotated[int, Meta(ge=0)] = 0  # pixels by which each real picture is moved at most, either way
+    precision: PrecisionName = "auto"  # of the networks' passes
+    compile: Literal["never", "if-possible", "always"] = "never"  # networks, with torch.compile
+    deterministic: bool = False  # whether a GPU, too, computes the same bits in every run, more slowly
+    accumulate: Count = 1  # passes in which each process computes its share of a batch, to save memory
+    sync_batch_norm: bool = False  # whether batch norm's statistics are those of all processes
+    stream: Literal["auto", "always", "never"] = "auto"  # data from disk or main memory, rather than all on the device
+    workers: Annotated[int, Meta(ge=0)] = 2  # processes that read streamed data; 0 = none of their own
+    timeout: Annotated[float, Meta(gt=0)] = 300.0  # seconds to wait for another process of the same run
+    when_sick: Literal["warn", "stop"] = "warn"  # what to do when the health watch says that training has failed
     checkpoint_every: Count = 1000  # steps
-    keep_checkpoints: Count = 3  # the newest ones; older files are deleted
+    keep_checkpoints: Count = 3  # the newest ones, beside the best; older files are deleted
     samples_every: Count = 1000  # steps
     log_every: Count = 50  # steps
     generator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)

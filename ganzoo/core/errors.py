@@ -10,6 +10,8 @@ GanzooError              exit code 1
 ├── BadBundle            an exported model whose files and manifest disagree
 ├── ExportFailed         a generator whose ONNX form is not its equal
 ├── Diverged             a loss that became NaN or infinite
+├── Sick                 a run that the health watch has stopped, after all was saved
+├── LostProcess          another process of the same run that is gone
 └── Interrupted          exit code 130: the run was asked to stop, and has saved all
 """
 
@@ -62,6 +64,14 @@ class ExportFailed(GanzooError):
 
 class Diverged(GanzooError):
     """A loss that became NaN or infinite."""
+
+
+class Sick(GanzooError):
+    """A run that the health watch has stopped, and that has saved all that it did."""
+
+
+class LostProcess(GanzooError):
+    """Another process of the same run has ended, or does not answer."""
 
 
 class Interrupted(GanzooError):

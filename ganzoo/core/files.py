@@ -3,20 +3,23 @@
 import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ganzoo.core.errors import GanzooError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+UNFINISHED = re.compile(r"\..+\.\d+\.tmp")  # the file's own name, and the number of the process that writes it
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to; it takes `path`'s place when the block ends well, and vanishes otherwise.
 
-    A crash at any moment leaves either the old file or the new one. Raises GanzooError where the disk refuses.
+    A crash at any moment leaves either the old file or the new one, and at worst the unfinished one beside it, of which
+    `leftovers` knows. Raises GanzooError where the disk refuses.
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with explained(path):
@@ -26,8 +29,28 @@ def written_whole(path: Path) -> Iterator[Path]:
             with unfinished.open("rb+") as file:
                 os.fsync(file.fileno())
             unfinished.replace(path)
+            flush_folder(path.parent)
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+def flush_folder(folder: Path) -> None:
+    """Wait until the folder's list of names is on the disk, where the system lets us."""
+    # A power cut could otherwise undo the renaming, after the files that the new one makes superfluous were deleted.
+    # The file itself is whole and in its place by now, so a file system that refuses is no reason to fail.
+    if os.name != "posix":
+        return
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """The unfinished files in `folder`, of processes that were killed or still write."""
+    return sorted(path for path in folder.glob(".*.tmp") if UNFINISHED.fullmatch(path.name))
 
 
 def write_text(path: Path, text: str) -> None:

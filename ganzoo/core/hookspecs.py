@@ -12,6 +12,7 @@ from ganzoo.core.specs import (
     DiscriminatorSpec,
     GeneratorSpec,
     LatentsSpec,
+    LoggerSpec,
     LossSpec,
     RegularizerSpec,
 )
@@ -65,6 +66,12 @@ def ganzoo_datasets() -> Iterable[DatasetSpec]:
 @hookspec
 def ganzoo_recipes() -> Iterable[Path]:
     """TOML files, for `ganzoo train NAME`; a file's stem is the recipe's name."""
+    return ()
+
+
+@hookspec
+def ganzoo_loggers() -> Iterable[LoggerSpec]:
+    """Where else a run's log goes, for `--log NAME`."""
     return ()
 
 

@@ -3,6 +3,7 @@
 config.json                      everything resolved, versions, machine
 log.jsonl                        one line every `log_every` steps
 checkpoints/step-00001000.safetensors
+checkpoints/best.json            which of them is the best, and by which metric
 samples/step-00001000.png        always the same latents
 report.html                      curves and pictures, for people
 """
@@ -11,6 +12,7 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +20,26 @@ import msgspec
 
 from ganzoo.core.config import RunConfig
 from ganzoo.core.errors import BadRun
-from ganzoo.core.files import explained, write_text
+from ganzoo.core.files import explained, leftovers, write_text
 from ganzoo.core.options import to_plain
 
 FORMAT = 1
+CHECKPOINT = re.compile(r"step-\d{8,}\.safetensors")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """What `best.json` says: the checkpoint with a metric's best value so far."""
+
+    format: int
+    step: int
+    metric: str
+    value: float
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The paths of one run."""
+    """The paths of one run, to which one process alone writes."""
 
     path: Path
 
@@ -42,6 +55,10 @@ class RunFolder:
     def report_file(self) -> Path:
         return self.path / "report.html"
 
+    @property
+    def best_file(self) -> Path:
+        return self.path / "checkpoints" / "best.json"
+
     def checkpoint_file(self, step: int) -> Path:
         return self.path / "checkpoints" / f"step-{step:08d}.safetensors"
 
@@ -50,7 +67,8 @@ class RunFolder:
 
     def checkpoints(self) -> list[Path]:
         """Oldest first."""
-        return sorted(self.path.glob("checkpoints/step-*.safetensors"), key=step_of)
+        found = self.path.glob("checkpoints/step-*.safetensors")
+        return sorted((path for path in found if CHECKPOINT.fullmatch(path.name)), key=step_of)
 
     def newest_checkpoint(self) -> Path:
         """Raises BadRun where the run has none."""
@@ -58,6 +76,61 @@ class RunFolder:
         if not checkpoints:
             raise BadRun(f"{self.path} has no checkpoint yet; train it for longer, or name another run.")
         return checkpoints[-1]
+
+    def mark_best(self, step: int, metric: str, value: float) -> None:
+        """Say that no checkpoint is better than that of `step`, whose value of `metric` is finite.
+
+        It is never deleted while the mark stands.
+        """
+        assert self.checkpoint_file(step).exists()
+        assert isfinite(value)
+        mark = Best(format=FORMAT, step=step, metric=metric, value=value)
+        write_text(self.best_file, json.dumps(to_plain(mark)) + "\n")
+
+    def best(self) -> Best | None:
+        """The mark, if there is one. Raises BadRun where it is damaged or of another version."""
+        try:
+            content = msgspec.json.decode(self.best_file.read_bytes())
+            if isinstance(content, dict) and content.get("format", FORMAT) != FORMAT:
+                raise BadRun(f"{self.best_file} was written by another version of ganzoo; delete it to mark anew.")
+            return msgspec.convert(content, Best)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise BadRun(f"{self.best_file} is damaged ({error}); delete it to go on without a marked best.") from error
+
+    def best_checkpoint(self) -> Path:
+        """Raises BadRun where none is marked, or the one that is marked is missing."""
+        mark = self.best()
+        if mark is None:
+            raise BadRun(f"No checkpoint of {self.path} is marked as its best; use the newest, or name one.")
+        path = self.checkpoint_file(mark.step)
+        if not path.exists():
+            raise BadRun(f"{path}, marked as the best by {mark.metric}, is missing; use the newest, or name another.")
+        return path
+
+    def prune(self, keep: int) -> None:
+        """Delete all checkpoints but the newest `keep`, at least 1, and the best. Raises BadRun like `best`."""
+        assert keep >= 1
+        mark = self.best()
+        spared = {self.checkpoint_file(mark.step)} if mark else set()
+        for path in self.checkpoints()[:-keep]:
+            if path not in spared:
+                with explained(path):
+                    path.unlink(missing_ok=True)
+
+    def set_aside(self, checkpoint: Path) -> Path:
+        """Rename a damaged checkpoint, so that nothing takes it for one; returns its new place."""
+        place = checkpoint.with_name(f"{checkpoint.name}.damaged")
+        with explained(place):
+            return checkpoint.replace(place)
+
+    def remove_leftovers(self) -> None:
+        """Delete what killed processes did not finish: any such file, since none but the caller writes to the run."""
+        for folder in (self.path, self.path / "checkpoints", self.path / "samples"):
+            for path in leftovers(folder):
+                with explained(path):
+                    path.unlink(missing_ok=True)
 
     def log(self) -> list[dict[str, Any]]:
         """The lines of the log; a line that a crash cut short is left out."""

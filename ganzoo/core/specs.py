@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
     from ganzoo.contracts import Augmentation, Loss, Regularizer
+    from ganzoo.core.events import StepDone
     from ganzoo.latents import Latents
 
 T = TypeVar("T")
@@ -94,6 +95,29 @@ class LatentsSpec(Spec):
     build: "Callable[[Any], Latents]"
 
 
+@runtime_checkable
+class Logger(Protocol):
+    """Told how one run goes; must not change it. An error ends the logging, not the run."""
+
+    def __call__(self, event: "StepDone") -> None:
+        """Told every `log_every` steps, and at the end. A run that was resumed may repeat steps that it told before."""
+        ...
+
+    def close(self) -> None:
+        """The run has ended, well or not; there may have been no event."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggerSpec(Spec):
+    """`build(options)`: a logger for one run, which only runs with `--log NAME` have.
+
+    It is built before any work is done, and raises GanzooError where a package that it needs is missing.
+    """
+
+    build: "Callable[[Any], Logger]"
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
     """A file that is downloaded once, and checked."""
@@ -103,17 +127,46 @@ class RemoteFile:
     digest: str  # of the file as downloaded: "md5:…" or "sha256:…"
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
-    """A data set in memory.
+@runtime_checkable
+class Rows(Protocol):
+    """Samples that are read when they are asked for, of a data set that may be larger than the memory.
 
-    `samples` is uint8 [N, C, H, W] in 0…255 for pictures, float32 [N, D] for points;
-    `labels` is int64 [N] in 0…len(classes) - 1, or None.
+    They may be read in other processes, into which they are forked or pickled, and there by one thread each.
     """
 
-    samples: "np.ndarray[Any, Any]"
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, C, H, W) or (N, D)."""
+        ...
+
+    @property
+    def dtype(self) -> "np.dtype[Any]":
+        """uint8 for pictures, float32 for points."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+        """The samples of these numbers, int64 [M] in 0…N - 1. Raises BadData that names what cannot be read."""
+        ...
+
+    def digest(self) -> str:
+        """What tells these samples from others, found without decoding all of them; the same on every machine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A data set, in memory or read piece by piece.
+
+    `samples` is uint8 [N, C, H, W] in 0…255 for pictures, float32 [N, D] for points: an array, which may be a
+    memory-mapped file, or Rows; `labels` is int64 [N] in 0…len(classes) - 1, or None.
+    """
+
+    samples: "np.ndarray[Any, Any] | Rows"
     labels: "np.ndarray[Any, Any] | None" = None
     classes: tuple[str, ...] = ()
+    fingerprint: str = ""  # what `digest` said of Rows, where `samples` were read from those
 
     @property
     def spec(self) -> SampleSpec:
@@ -122,15 +175,16 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a data set's files are, and how to show that reading them goes on."""
+    """Where a data set's files are, how to show that reading them goes on, and what may be read into memory."""
 
     path: Path | None = None  # the user's `--data`, or the folder into which `files` were downloaded
     track: "Callable[[Iterable[T], str], Iterable[T]]" = field(default=lambda items, _title: items)
+    fits: "Callable[[int], bool]" = field(default=lambda _size: True)  # whether samples of so many bytes may be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSpec(Spec):
-    """`open(source, options)`: the whole data set."""
+    """`open(source, options)`: the whole data set; as an array, or as Rows where `source.fits` denies it."""
 
     open: "Callable[[Source, Any], Data]"
     licence: str  # of the data, as its owner states it

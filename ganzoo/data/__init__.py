@@ -1,1 +1,1 @@
-"""Data sets in memory: found, downloaded, checked."""
+"""Data sets: found, downloaded, checked; in memory where they fit."""

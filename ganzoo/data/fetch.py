@@ -4,8 +4,9 @@ Files are looked for in the user's `--data`, in `GANZOO_DATA`, in the cache, and
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pooch
 
@@ -13,22 +14,34 @@ from ganzoo.core.errors import BadData, UsageError
 from ganzoo.core.specs import Data, DatasetSpec, Source
 from ganzoo.data.check import checked
 from ganzoo.data.download import Track, download
+from ganzoo.data.memory import byte_count, in_memory, is_lazy, what_fits
 
 
-def load(spec: DatasetSpec, options: Any, path: Path | None, track: Track) -> Data:
-    """The whole data set, checked; `path` is the user's `--data`.
+def load(
+    spec: DatasetSpec,
+    options: Any,
+    path: Path | None,
+    track: Track,
+    stream: Literal["auto", "always", "never"] = "auto",
+) -> Data:
+    """The whole data set, checked; `path` is the user's `--data`, and `stream` says what may stay on the disk.
 
     Raises UsageError for a `path` that is needed or useless, BadData for files that are missing, damaged or too
     many for the memory, BadPlugin for a plugin that returns something else than its contract says.
     """
-    source = locate(spec, path, track)
+    source = replace(locate(spec, path, track), fits=what_fits(stream))
     try:
-        data = spec.open(source, options)
+        data = checked(spec.open(source, options), spec.name)
+        if is_lazy(data.samples) and source.fits(byte_count(data.samples)):
+            data = checked(in_memory(data, track), spec.name)
     except OSError as error:
         raise BadData(f"Data set {spec.name!r} cannot be read: {error}.") from error
     except MemoryError as error:
-        raise BadData(f"Data set {spec.name!r} does not fit into memory; read fewer or smaller samples.") from error
-    return checked(data, spec.name)
+        raise BadData(
+            f"Data set {spec.name!r} does not fit into memory; read fewer or smaller samples, or have them read while "
+            "training: --set stream=always."
+        ) from error
+    return data
 
 
 def locate(spec: DatasetSpec, path: Path | None, track: Track) -> Source:

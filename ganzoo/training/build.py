@@ -9,17 +9,19 @@ import torch
 from torch import nn
 
 from ganzoo.catalog import Catalog, Shelf
-from ganzoo.contracts import Augmentation, Loss, Players, Regularizer, StartsFromData
+from ganzoo.contracts import Augmentation, Loss, Players, Regularizer, StartsFromData, Stateful
 from ganzoo.core.config import Choice, RunConfig
 from ganzoo.core.errors import BadData, BadRun, BadSetting, UnknownName
 from ganzoo.core.options import parse_options
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.specs import Data, SampleSpec
 from ganzoo.latents import Latents
-from ganzoo.training.draws import Draws, to_unit_range
+from ganzoo.training.draws import Draws
+from ganzoo.training.engine import Engine, start_engine
+from ganzoo.training.processes import ALONE, Processes
 from ganzoo.training.randomness import seed_torch
 
-ENOUGH_TO_START_FROM = 10_000  # real samples that set data-dependent first weights
+ENOUGH_TO_START_FROM = 10_000 * 28 * 28  # numbers of real samples that set data-dependent first weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,33 @@ class Components:
     augmentations: dict[str, Augmentation]
     prior: Latents
     draws: Draws
+    engine: Engine
+
+    def share_state(self) -> None:
+        """After a step, let all processes go on with the mean of what each has gathered from its share of the batch."""
+        processes = self.engine.processes
+        if processes.count == 1:
+            return
+        networks = (self.players.generator, self.players.discriminator)
+        buffers = [buffer for network in networks for buffer in network.buffers() if buffer.is_floating_point()]
+        states = {name: component.state_dict() for name, component in self.stateful().items()}
+        values = [value for state in states.values() for value in state.values() if value.is_floating_point()]
+        processes.average([*buffers, *values])
+        for name, component in self.stateful().items():
+            component.load_state_dict(states[name])
+
+    def stateful(self) -> dict[str, Stateful]:
+        """The components that have state of their own, which belongs in a checkpoint."""
+        components: dict[str, object] = {"loss": self.loss, "precision": self.engine.precision}
+        components |= {f"regularizers/{name}": item for name, item in self.regularizers.items()}
+        components |= {f"augmentations/{name}": item for name, item in self.augmentations.items()}
+        return {name: item for name, item in components.items() if isinstance(item, Stateful)}
 
 
-def build(config: RunConfig, data: Data, catalog: Catalog, device: torch.device) -> Components:
-    """Raises BadData where the data set is smaller than a batch, and what the components raise."""
+def build(
+    config: RunConfig, data: Data, catalog: Catalog, device: torch.device, processes: Processes = ALONE
+) -> Components:
+    """Raises BadData where the data set is smaller than a batch, and what the components and the engine raise."""
     if len(data.samples) < config.batch_size:
         raise BadData(
             f"A batch of {config.batch_size} is larger than the data set of {len(data.samples)} samples; "
@@ -45,21 +70,23 @@ def build(config: RunConfig, data: Data, catalog: Catalog, device: torch.device)
         )
     seed_torch(config.seed, "weights", 0)
     prior = build_prior(config, catalog)
-    generator = build_generator(config, data.spec, catalog).to(device)
+    generator = build_generator(config, data.spec, catalog)
     judge = catalog.discriminators[config.discriminator.name]
     discriminator = judge.build(data.spec, options_of(config.discriminator, catalog.discriminators))
-    draws = Draws(data, prior, config.batch_size, config.seed, device)
+    players, engine = start_engine(Players(generator, discriminator), config, device, processes)
+    draws = Draws(data, prior, config, device, processes.shares(config.batch_size, config.accumulate))
     if isinstance(generator, StartsFromData):
-        generator.start_from(to_unit_range(draws.samples[:ENOUGH_TO_START_FROM]))
+        generator.start_from(draws.first(max(1, ENOUGH_TO_START_FROM // data.spec.size)))
     return Components(
         sample=data.spec,
-        players=Players(generator, discriminator.to(device)),
+        players=players,
         row_wise=judge.row_wise,
         loss=catalog.losses[config.loss.name].build(options_of(config.loss, catalog.losses)),
         regularizers=build_list(config.regularizers, catalog.regularizers),
         augmentations=build_list(config.augmentations, catalog.augmentations),
         prior=prior,
         draws=draws,
+        engine=engine,
     )
 
 

@@ -41,9 +41,18 @@ class Display:
         self.lines = 0  # tenths of the run that were printed
         self.config: RunConfig | None = None
 
+    def quiet_unless(self, leads: bool) -> None:
+        """Of several processes one speaks."""
+        if not leads:
+            self.quiet = self.out.quiet = self.live.quiet = True
+
     def say(self, text: str) -> None:
         """One sentence for people, at once."""
         self.out.print(text, markup=False)
+
+    def warn(self, text: str) -> None:
+        """The same, in a colour where there are any: something is wrong with the run."""
+        self.out.print(text, style="yellow", markup=False)
 
     def track(self, items: Iterable[T], title: str) -> Iterable[T]:
         """Show that reading `items` goes on."""

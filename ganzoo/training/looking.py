@@ -17,15 +17,20 @@ POINTS = 2000
 
 @torch.no_grad()
 def save_samples(generator: nn.Module, parts: Components, path: Path) -> None:
-    """Draw from seeds 0, 1, 2… with the averaged generator, in eval mode. Uses none of the run's random numbers."""
+    """Draw from seeds 0, 1, 2… with the averaged generator, in eval mode. Uses none of the run's random numbers.
+
+    Of several processes one looks.
+    """
+    if not parts.engine.processes.leads:
+        return
     count = PICTURES if parts.sample.is_picture else POINTS
-    prior, device = parts.prior, parts.draws.samples.device
+    prior, device = parts.prior, parts.engine.device
     latents = prior.from_words(seed_words(np.arange(count), prior.words))
     samples = generator(torch.from_numpy(latents).to(device), None).cpu().numpy()
     if parts.sample.is_picture:
         save_view(to_uint8(samples), path)
     else:
-        save_view(samples, path, reference=parts.draws.samples[:POINTS].cpu().numpy())
+        save_view(samples, path, reference=parts.draws.first(POINTS).cpu().numpy())
 
 
 def save_view(samples: np.ndarray, path: Path, reference: np.ndarray | None = None) -> None:

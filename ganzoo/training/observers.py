@@ -1,6 +1,7 @@
-"""Who is told how a run goes: the display, and plugins. Telling changes nothing, and costs nothing if it fails."""
+"""Who is told how a run goes: the display, plugins, loggers. Telling changes nothing, and costs nothing if it fails."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -8,6 +9,7 @@ from pluggy import PluginManager
 
 from ganzoo.catalog import Catalog
 from ganzoo.core.events import StepDone
+from ganzoo.core.specs import Logger
 from ganzoo.training.display import Display
 
 
@@ -39,6 +41,32 @@ def observer(observers: Mapping[str, Callable[[StepDone], None]], display: Displ
                 display.say(f"Note: {name} failed at step {event.step:,} and is told no more: {reason(error)}")
 
     return observe
+
+
+def build_loggers(names: Iterable[str], catalog: Catalog) -> dict[str, Logger]:
+    """The loggers that the user asked for, each once, before anything is written.
+
+    Raises UnknownName; a logger raises GanzooError where it lacks a package.
+    """
+    specs = {name: catalog.loggers[name] for name in names}
+    return {name: spec.build(spec.options()) for name, spec in specs.items()}
+
+
+@contextmanager
+def closing(loggers: Mapping[str, Logger], display: Display) -> Iterator[dict[str, Callable[[StepDone], None]]]:
+    """The loggers as observers, each of which is closed when the block ends."""
+    with ExitStack() as stack:
+        for name, logger in loggers.items():
+            stack.callback(close, name, logger, display)
+        yield {f"logger {name}": logger for name, logger in loggers.items()}
+
+
+def close(name: str, logger: Logger, display: Display) -> None:
+    """Close one logger; what it says is no reason to fail."""
+    try:
+        logger.close()
+    except Exception as error:  # noqa: BLE001 - a logger's bug must not cost a run
+        display.say(f"Note: logger {name} failed to close: {reason(error)}")
 
 
 def reason(error: Exception) -> str:

@@ -22,9 +22,9 @@ def draw_words(bits: np.random.Philox, count: int, width: int) -> Int[np.ndarray
     return raw.view(np.uint32)[: count * width].astype(np.int64).reshape(count, width)
 
 
-def seed_torch(seed: int, name: str, counter: int) -> None:
-    """Seed torch's global generators, which dropout and penalties draw from."""
-    digest = blake2b(f"{seed}/{name}/{counter}".encode(), digest_size=8).digest()
+def seed_torch(seed: int, name: str, counter: int, rank: int = 0) -> None:
+    """Seed torch's global generators, which dropout draws from; each process has a sequence of its own."""
+    digest = blake2b(f"{seed}/{name}/{counter}{f'/{rank}' * bool(rank)}".encode(), digest_size=8).digest()
     value = int.from_bytes(digest, "little") >> 1
     torch.default_generator.manual_seed(value)
     if torch.cuda.is_initialized():

@@ -1,176 +1,189 @@
 """A run from its first line to its last: what `ganzoo train` and `ganzoo.train` do."""
 
 import shlex
-import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ganzoo.catalog import Catalog, load_catalog
-from ganzoo.core.config import LENGTHS, RunConfig, Settings
-from ganzoo.core.errors import BadData, BadRun, BadSetting, GanzooError
-from ganzoo.core.options import parse_options, to_plain
-from ganzoo.core.run_folder import RunFolder, new_run, step_of
-from ganzoo.core.schedule import Schedule
-from ganzoo.core.specs import Data
-from ganzoo.data.check import digest
-from ganzoo.data.fetch import load
-from ganzoo.recipes import Change, check_one_length, find_recipe, resolve
+from ganzoo.core.config import RunConfig
+from ganzoo.core.errors import BadData, GanzooError, Interrupted
+from ganzoo.core.events import StepDone
+from ganzoo.core.run_folder import RunFolder, new_run
+from ganzoo.core.specs import Logger
+from ganzoo.recipes import Change, find_recipe, resolve
 from ganzoo.training.build import Components, build, same_plugins
+from ganzoo.training.checkpoint import save_checkpoint
 from ganzoo.training.device import machine, pick_device, settled, versions
 from ganzoo.training.display import Display
-from ganzoo.training.observers import observer, observers
+from ganzoo.training.health import Finding, Health, stopped
+from ganzoo.training.memory import advice, enough_to_start, is_out_of_memory
+from ganzoo.training.observers import build_loggers, closing, observer, observers
+from ganzoo.training.prepare import (
+    agreed_digest,
+    changed,
+    check_resumable,
+    check_works,
+    data_facts,
+    interrupted_run,
+    launch,
+    load_data,
+    surroundings,
+)
+from ganzoo.training.processes import Processes, joined
+from ganzoo.training.recorder import spread
 from ganzoo.training.report import write_report
-from ganzoo.training.state import build_optimizer
+from ganzoo.training.start_from import start_from
+from ganzoo.training.state import TrainState
 from ganzoo.training.trainer import train
 
-SURROUNDINGS = ("created", "versions", "machine", "data")  # in config.json, beside the configuration itself
+Observer = Callable[[StepDone], None]
+ENOUGH_TO_KNOW_SPREAD = 1000  # real samples
 
 
 def start(
-    recipe: str, changes: Iterable[Change], data: Path | None, out: Path, device: str, display: Display
+    recipe: str,
+    changes: Iterable[Change],
+    data: Path | None,
+    out: Path,
+    device: str,
+    display: Display,
+    logs: Iterable[str] = (),
+    origin: Path | None = None,
 ) -> RunFolder:
     """Train a recipe in a new folder below `out`; nothing is written before all settings are known to work.
 
+    `logs` are names of loggers, `origin` is what the weights are taken from: a run, a checkpoint or a bundle.
     Raises Interrupted after Ctrl-C, with everything saved.
     """
     catalog = load_catalog()
     config = resolve(find_recipe(recipe, catalog), catalog, changes)
     config = replace(config, data=str(data.resolve()) if data else None)
-    where = pick_device(device)
-    samples = load_data(config, catalog, display)
-    with enough_memory():
-        parts = build(config, samples, catalog, where)
-    check_works(config, parts)
-    run = new_run(out, config.recipe)
-    with settled(parts.players, config.batch_size):
-        facts = {
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": versions(),
-            "machine": machine(where),
-            "data": data_facts(config, samples, catalog),
-        }
-        run.describe(config, facts)
-        return carry_out(run, config, parts, catalog, display)
+    loggers = build_loggers(logs, catalog)
+    with joined(config.timeout) as processes:
+        display.quiet_unless(processes.leads)
+        earlier = processes.told(interrupted_run(out, config))
+        if earlier is not None:
+            display.say(f"Started anew by torchrun; going on with {earlier.path}.")
+            return go_on(earlier, earlier.config(), catalog, device, display, processes, loggers)
+        where = pick_device(device)
+        samples = load_data(config, catalog, display)
+        digest = agreed_digest(samples, processes)
+        with enough_to_start():
+            parts = build(config, samples, catalog, where, processes)
+        config = replace(config, precision=parts.engine.precision.name)
+        check_works(config, parts)
+        begun = None if origin is None else begin_from(origin, parts, config, display)
+        run = processes.told(new_run(out, config.recipe) if processes.leads else None)
+        assert run is not None, "the leading process has made it"
+        with settled(parts, config):
+            facts = {
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+                "versions": versions(),
+                "machine": machine(parts),
+                "data": data_facts(config, samples, catalog, digest),
+                **({"launch": launch()} if launch() else {}),
+            }
+            describe(run, config, facts, processes)
+            if begun is not None:
+                save_checkpoint(begun, parts, run, config.keep_checkpoints)
+            return carry_out(run, config, parts, catalog, display, loggers)
 
 
-def resume(run: RunFolder, changes: Iterable[Change], device: str, display: Display) -> RunFolder:
-    """Go on from a run's newest checkpoint exactly as if it had never stopped; only its length may change.
+def begin_from(origin: Path, parts: Components, config: RunConfig, display: Display) -> TrainState:
+    """A state of step 0 with the weights of `origin`, which the run's first checkpoint will hold."""
+    state = TrainState.start(parts.players, config)
+    start_from(state, origin, display.say)
+    return state
+
+
+def resume(
+    run: RunFolder, changes: Iterable[Change], device: str, display: Display, logs: Iterable[str] = ()
+) -> RunFolder:
+    """Go on from a run's newest checkpoint exactly as if it had never stopped; its algorithm may not change.
 
     Raises BadData where the data set is no longer the one that the run began with, and Interrupted like `start`.
     """
-    catalog = load_catalog()
-    changes = list(changes)
-    check_one_length(changes)
-    config = with_length(run.config(), {".".join(path): value for path, value in changes})
+    config, catalog = changed(run, changes), load_catalog()
+    loggers = build_loggers(logs, catalog)
+    with joined(config.timeout) as processes:
+        display.quiet_unless(processes.leads)
+        return go_on(run, config, catalog, device, display, processes, loggers)
+
+
+def go_on(
+    run: RunFolder,
+    config: RunConfig,
+    catalog: Catalog,
+    device: str,
+    display: Display,
+    processes: Processes,
+    loggers: Mapping[str, Logger],
+) -> RunFolder:
+    """The rest of `resume`, with the configuration that the run goes on with."""
     facts = surroundings(run)
     with same_plugins(run):
         samples = load_data(config, catalog, display)
-    if digest(samples) != facts["data"]["digest"]:
+    if agreed_digest(samples, processes) != facts["data"]["digest"]:
         raise BadData(
             f"The data set is not the one that {run.path} was trained on; bring that back, or start a new run."
         )
-    with same_plugins(run), enough_memory():
-        parts = build(config, samples, catalog, pick_device(device))
+    with same_plugins(run), enough_to_start():
+        parts = build(config, samples, catalog, pick_device(device), processes)
     check_works(config, parts)
-    before = run.checkpoints()[-1:]
-    total = config.total_steps(parts.draws.count)
-    if before and 0 < total < step_of(before[0]):
-        raise BadSetting(f"{run.path} has done {step_of(before[0]):,} steps, so it cannot end after {total:,}.")
-    run.describe(config, facts)
-    with settled(parts.players, config.batch_size):
-        carry_out(run, config, parts, catalog, display)
-    if run.checkpoints()[-1:] == before:
+    check_resumable(run, config, parts)
+    before = newest_of(run)
+    describe(run, config, facts, processes)
+    with settled(parts, config):
+        carry_out(run, config, parts, catalog, display, loggers)
+    if newest_of(run) == before:
         display.say("It had done all its steps before; give it more with --steps.")
     return run
 
 
-def surroundings(run: RunFolder) -> dict[str, Any]:
-    """What `config.json` says besides the configuration. Raises BadRun where that is damaged."""
-    facts = run.facts()
-    try:
-        found = {key: facts[key] for key in SURROUNDINGS}
-        found["data"]["digest"]
-    except (KeyError, TypeError) as error:
-        raise BadRun(f"{run.config_file} is damaged: it lacks {error}. Start a new run.") from error
-    return found
+def newest_of(run: RunFolder) -> list[tuple[Path, int]]:
+    """The newest checkpoint and when it was written."""
+    return [(path, path.stat().st_mtime_ns) for path in run.checkpoints()[-1:]]
 
 
-def check_works(config: RunConfig, parts: Components) -> None:
-    """Raise BadSetting for numbers that are of the right type, and that no run can work with."""
-    try:
-        config.total_steps(parts.draws.count)
-        build_optimizer(parts.players.generator, config.generator_optimizer)
-        build_optimizer(parts.players.discriminator, config.discriminator_optimizer)
-        for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
-            for value in (optimizer.learning_rate, optimizer.momentum):
-                if isinstance(value, Schedule) and min(value.start, value.end) < 0:
-                    raise ValueError(f"a schedule goes from {value.start} to {value.end}, and cannot be negative")
-    except (ValueError, OverflowError) as error:
-        raise BadSetting(f"A run cannot work with these settings: {error}.") from error
+def describe(run: RunFolder, config: RunConfig, facts: dict[str, Any], processes: Processes) -> None:
+    """Write `config.json`, by one process; the others wait, so that all of them find the run."""
+    if processes.leads:
+        run.describe(config, facts)
+    processes.told(None)
 
 
-@contextmanager
-def enough_memory() -> Iterator[None]:
-    """Turn torch's several ways of being out of memory into a sentence with a remedy."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-            raise GanzooError(
-                "There is not enough memory for this run; set a smaller batch_size, or smaller networks."
-            ) from error
-        raise
-
-
-def with_length(config: RunConfig, changes: dict[str, Any]) -> RunConfig:
-    """Raises BadSetting for a change of anything else than the run's length."""
-    for key in changes:
-        if key not in LENGTHS:
-            raise BadSetting(f"A resumed run keeps its {key}; only steps, epochs or minutes may change.")
-    length = parse_options(Settings, changes, "")
-    return replace(config, **{key: getattr(length, key) for key in LENGTHS}) if changes else config
-
-
-def load_data(config: RunConfig, catalog: Catalog, display: Display) -> Data:
-    spec = catalog.datasets[config.dataset.name]
-    options: Any = parse_options(spec.options, config.dataset.options, "dataset")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        samples = load(spec, options, Path(config.data) if config.data else None, display.track)
-    for warning in caught:
-        display.say(f"Note: {warning.message}")
-    return samples
-
-
-def data_facts(config: RunConfig, samples: Data, catalog: Catalog) -> dict[str, Any]:
-    """What a model card needs to know of the data, without the data."""
-    spec = catalog.datasets[config.dataset.name]
-    return {
-        "name": spec.name,
-        "source": spec.source,
-        "licence": spec.licence,
-        "samples": len(samples.samples),
-        "digest": digest(samples),
-        "sample": to_plain(samples.spec),
-    }
-
-
-def carry_out(run: RunFolder, config: RunConfig, parts: Components, catalog: Catalog, display: Display) -> RunFolder:
+def carry_out(
+    run: RunFolder,
+    config: RunConfig,
+    parts: Components,
+    catalog: Catalog,
+    display: Display,
+    loggers: Mapping[str, Logger],
+) -> RunFolder:
     """Train to the end, show it, and say where everything is."""
+    leads = parts.engine.processes.leads
+    health = watch(parts, config, catalog)
     try:
-        with enough_memory(), display.running(run, config, config.total_steps(parts.draws.count)):
-            state = train(parts, config, run, observer({"the display": display, **observers(catalog)}, display))
+        with (
+            display.running(run, config, config.total_steps(parts.draws.count)),
+            closing(loggers if leads else {}, display) as logs,
+        ):
+            told: dict[str, Observer] = {"the display": display, **(observers(catalog) if leads else {}), **logs}
+            onlookers = Onlookers(observer(told, display), health, display, config.when_sick == "stop")
+            state = train_explained(parts, config, run, onlookers, display.say)
     except BaseException:
         with suppress(GanzooError):  # what stopped the run is what the user must hear of
-            write_report(run)
+            if leads:
+                write_report(run, health.told(run))
         raise
-    write_report(run)
+    finally:
+        parts.draws.close()
+    if leads:
+        write_report(run, health.told(run))
     display.say(
         f"Trained to step {state.step:,}.\n"
         f"  pictures  {run.samples_file(state.step)}\n"
@@ -178,3 +191,48 @@ def carry_out(run: RunFolder, config: RunConfig, parts: Components, catalog: Cat
         f"  next      ganzoo export --onnx {shlex.quote(str(run.path))}"
     )
     return run
+
+
+def watch(parts: Components, config: RunConfig, catalog: Catalog) -> Health:
+    """The health watch of this run."""
+    real = spread(parts.draws.first(ENOUGH_TO_KNOW_SPREAD)).item()
+    return Health(config, catalog, real, logits_are_scores=getattr(parts.loss, "logits_are_scores", False))
+
+
+@dataclass(slots=True)
+class Onlookers:
+    """All observers and the health watch, which may stop the run."""
+
+    tell: Observer
+    health: Health
+    display: Display
+    may_stop: bool
+    step: int = 0
+    findings: Sequence[Finding] = ()  # for which the run was stopped
+
+    def __call__(self, event: StepDone) -> bool:
+        """Tell all, and the user what is wrong; answer whether the run shall stop for it."""
+        self.tell(event)
+        found = self.health.look(event)
+        for each in found:
+            self.display.warn(str(each))
+        if self.may_stop and found:
+            self.step, self.findings = event.step, found
+        return bool(self.findings)
+
+
+def train_explained(
+    parts: Components, config: RunConfig, run: RunFolder, onlookers: Onlookers, say: Callable[[str], None]
+) -> TrainState:
+    """Train; raise Sick where the health watch stops the run, and GanzooError with what would fit into memory."""
+    try:
+        return train(parts, config, run, onlookers, say)
+    except Interrupted as error:
+        if onlookers.findings:
+            raise stopped(onlookers.findings, run, onlookers.step) from error
+        raise
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        error.__traceback__ = None  # lets go of what the failed step holds
+    raise GanzooError(advice(parts, config))

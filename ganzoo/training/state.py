@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from ganzoo.contracts import Players
+from ganzoo.contracts import Player, Players
 from ganzoo.core.config import OptimizerConfig, RunConfig
 from ganzoo.core.schedule import Schedule, value_at
 
@@ -58,6 +58,11 @@ class TrainState:
             generator_optimizer=build_optimizer(players.generator, config.generator_optimizer),
             discriminator_optimizer=build_optimizer(players.discriminator, config.discriminator_optimizer),
         )
+
+    @property
+    def optimizers(self) -> dict[Player, Optimizer]:
+        """By player, in the order of their updates."""
+        return {"discriminator": self.discriminator_optimizer, "generator": self.generator_optimizer}
 
     def follow_schedules(self, config: RunConfig) -> None:
         """Set this step's learning rates and momenta."""

@@ -1,18 +1,16 @@
 """The one training loop. Read `train` from top to bottom; all else here is a detail of it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import add
 from shlex import quote
-from typing import Literal
+from threading import Event
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
-from torch.optim import Optimizer
 
-from ganzoo.contracts import Batch, Play, Regularizer, Terms, Verdict
+from ganzoo.contracts import Batch, Noise, Play, Player, Regularizer, Terms
 from ganzoo.core.config import RunConfig
 from ganzoo.core.errors import BadPlugin, Interrupted
 from ganzoo.core.events import StepDone
@@ -21,35 +19,45 @@ from ganzoo.training.build import Components
 from ganzoo.training.checkpoint import load_checkpoint, save_checkpoint
 from ganzoo.training.interrupt import interruptible
 from ganzoo.training.looking import save_samples
+from ganzoo.training.moves import Moves
 from ganzoo.training.randomness import seed_torch
 from ganzoo.training.recorder import Recorder
 from ganzoo.training.state import TrainState
 
-Player = Literal["discriminator", "generator"]
 
+def train(
+    parts: Components,
+    config: RunConfig,
+    run: RunFolder,
+    observe: Callable[[StepDone], object],
+    say: Callable[[str], None],
+) -> TrainState:
+    """Train to the run's end, going on from the newest whole checkpoint in `run` if there is one.
 
-def train(parts: Components, config: RunConfig, run: RunFolder, observe: Callable[[StepDone], None]) -> TrainState:
-    """Train to the run's end, going on from the newest checkpoint in `run` if there is one.
-
+    `observe` is told every `log_every` steps how the run goes, and answers whether to stop it, all saved; `say` is told
+    what a user must hear at once.
     Raises Interrupted after Ctrl-C, with all saved; Diverged where a loss or a weight is no longer finite.
     """
     state = TrainState.start(parts.players, config)
-    load_checkpoint(state, parts, run)
+    load_checkpoint(state, parts, run, say)
     one_step = {"alternating": alternate, "simultaneous": move_at_once}[config.updates]
-    recorder = Recorder(run, config, parts.draws.count, state.step)
+    processes = parts.engine.processes
+    recorder = Recorder(run, config, parts.draws.count, state.step, processes)
 
     with interruptible() as interrupted:
         done = recorder.is_over(state.step)
         while not done:
             state.follow_schedules(config)
             moves = one_step(state, parts, config)
+            parts.share_state()
             state.average.update(state.step)
             state.step += 1
             recorder.add(state.step, moves.terms)
 
-            done = recorder.is_over(state.step) or interrupted.is_set()
+            done = is_done(state.step, parts, config, recorder, interrupted)
             if done or state.step % config.log_every == 0:
-                observe(recorder.log(state.step, moves.on_real, moves.on_fake))
+                stop = bool(observe(recorder.log(state, moves)))
+                done = processes.agree(stop) or done
             if done or state.step % config.checkpoint_every == 0:
                 recorder.check()
                 save_checkpoint(state, parts, run, config.keep_checkpoints)
@@ -63,81 +71,96 @@ def train(parts: Components, config: RunConfig, run: RunFolder, observe: Callabl
     return state
 
 
-@dataclass(frozen=True, slots=True)
-class Moves:
-    """What one step did: both players' terms, and the verdicts in the discriminator's last update."""
-
-    terms: Terms
-    on_real: Float[Tensor, "batch"]  # logits
-    on_fake: Float[Tensor, "batch"]  # logits
+def is_done(step: int, parts: Components, config: RunConfig, recorder: Recorder, interrupted: Event) -> bool:
+    """Whether that was the last step. Several processes agree on it, and so ask each other only once in a while."""
+    if recorder.total and step >= recorder.total:
+        return True
+    if parts.engine.processes.count > 1 and step % config.log_every != 0:
+        return False
+    return parts.engine.processes.agree(recorder.is_over(step) or interrupted.is_set())
 
 
 def alternate(state: TrainState, parts: Components, config: RunConfig) -> Moves:
     """`d_steps` updates of the discriminator, then one of the generator. Goodfellow et al. (2014), algorithm 1."""
     for update in range(state.step * config.d_steps, (state.step + 1) * config.d_steps):
-        seed_torch(config.seed, "discriminator", update)
-        batch = parts.draws.batch(update)
-        with torch.no_grad():
-            fake = parts.players.generator(batch.latents, batch.labels)
-        active = acting(parts, "discriminator", update)
-        d_play = meet(parts, batch, fake, differentiable=wants_gradients(active))
-        d_terms = objective(parts, "discriminator", d_play, active)
-        descend(state.discriminator_optimizer, d_terms)
-        after_step(parts, active)
+        batches = parts.draws.discriminator(update)
+        d_play, d_terms = move(state, parts, "discriminator", update, batches)
+    batches = parts.draws.generator(state.step, batches)
+    g_play, g_terms = move(state, parts, "generator", state.step, batches)
+    return moves_of(d_play, g_play, {"discriminator": d_terms, "generator": g_terms})
 
-    seed_torch(config.seed, "generator", state.step)
-    batch = Batch(batch.real, batch.labels, parts.draws.latents("generator latents", state.step))
-    fake = parts.players.generator(batch.latents, batch.labels)
-    active = acting(parts, "generator", state.step)
-    g_play = meet(
-        parts, batch, fake, with_real=parts.loss.needs_real_for_generator, differentiable=wants_gradients(active)
-    )
-    g_terms = objective(parts, "generator", g_play, active)
-    descend(state.generator_optimizer, g_terms)
+
+def move(
+    state: TrainState, parts: Components, player: Player, update: int, batches: Sequence[Batch]
+) -> tuple[Play, Terms]:
+    """One update of one player, whose gradient is computed in as many passes as there are batches."""
+    engine, optimizer = parts.engine, state.optimizers[player]
+    seed_torch(parts.draws.seed, player, update, engine.processes.rank)
+    active = acting(parts, player, update)
+    with_real = player == "discriminator" or parts.loss.needs_real_for_generator
+    done: list[Terms] = []
+    for batch in batches:
+        with torch.set_grad_enabled(player == "generator"):
+            fake = engine.generate(batch.latents, batch.labels)
+        play = meet(parts, batch, fake, with_real=with_real, differentiable=wants_gradients(active))
+        terms = objective(parts, player, play, active)
+        engine.set_gradients(player, optimizer, total(terms) / len(batches), add=bool(done))
+        done.append(terms)
+    engine.step(player, optimizer)
     after_step(parts, active)
-    return moves_of(d_play, d_terms, g_terms)
+    return play, mean(done)
 
 
 def move_at_once(state: TrainState, parts: Components, config: RunConfig) -> Moves:
     """Both players' gradients from one play, then both steps, as in the code of Goodfellow et al. (2014)."""
-    seed_torch(config.seed, "both", state.step)
-    batch = parts.draws.batch(state.step)
-    fake = parts.players.generator(batch.latents, batch.labels)
-    active = {player: acting(parts, player, state.step) for player in ("discriminator", "generator")}
-    play = meet(parts, batch, fake, differentiable=any(map(wants_gradients, active.values())))
-
-    d_terms = objective(parts, "discriminator", play, active["discriminator"])
-    g_terms = objective(parts, "generator", play, active["generator"])
-    set_gradients(state.discriminator_optimizer, d_terms, keep_graph=True)
-    set_gradients(state.generator_optimizer, g_terms)
-    for optimizer in (state.discriminator_optimizer, state.generator_optimizer):
-        optimizer.step()
+    engine, batches = parts.engine, parts.draws.discriminator(state.step)
+    seed_torch(parts.draws.seed, "both", state.step, engine.processes.rank)
+    active = {player: acting(parts, player, state.step) for player in state.optimizers}
+    done: dict[Player, list[Terms]] = {player: [] for player in state.optimizers}
+    for batch in batches:
+        fake = engine.generate(batch.latents, batch.labels)
+        play = meet(parts, batch, fake, differentiable=any(map(wants_gradients, active.values())))
+        terms = {player: objective(parts, player, play, active[player]) for player in state.optimizers}
+        for player, optimizer in state.optimizers.items():
+            share, first = total(terms[player]) / len(batches), player == "discriminator"
+            engine.set_gradients(player, optimizer, share, add=bool(done[player]), keep_graph=first)
+            done[player].append(terms[player])
+    for player, optimizer in state.optimizers.items():
+        engine.step(player, optimizer)
     for regularizers in active.values():
         after_step(parts, regularizers)
-    return moves_of(play, d_terms, g_terms)
+    return moves_of(play, play, {player: mean(terms) for player, terms in done.items()})
 
 
 def meet(
     parts: Components, batch: Batch, fake: Tensor, *, with_real: bool = True, differentiable: bool = False
 ) -> Play:
-    """The discriminator looks at both kinds of samples, together only where that changes nothing."""
-    if with_real and parts.row_wise and not differentiable:
-        labels = None if batch.labels is None else torch.cat([batch.labels, batch.labels])
-        verdict = judge(parts, torch.cat([batch.real, fake]), labels)
-        return Play(batch, fake, *verdict.split(len(fake)))
+    """The discriminator looks at both kinds of samples, together only where that changes nothing.
+
+    With `differentiable`, both kinds require gradients, and those can be differentiated themselves.
+    """
     if differentiable:
-        batch = Batch(batch.real.requires_grad_(), batch.labels, batch.latents)
+        batch = replace(batch, real=batch.real.requires_grad_())
         fake = fake if fake.requires_grad else fake.requires_grad_()
-    on_real = judge(parts, batch.real, batch.labels) if with_real else None
-    return Play(batch, fake, on_real, judge(parts, fake, batch.labels))
+    seen = augmented(parts, fake, batch.noise)
+    if not with_real:
+        return Play(batch, fake, None, parts.engine.judge(seen, batch.labels, differentiable=differentiable))
+    shown = augmented(parts, batch.real, batch.noise)
+    if parts.row_wise and not differentiable:
+        labels = None if batch.labels is None else torch.cat([batch.labels, batch.labels])
+        verdict = parts.engine.judge(torch.cat([shown, seen]), labels, differentiable=False)
+        return Play(batch, fake, *verdict.split(len(fake)))
+    on_real, on_fake = (
+        parts.engine.judge(samples, batch.labels, differentiable=differentiable) for samples in (shown, seen)
+    )
+    return Play(batch, fake, on_real, on_fake)
 
 
-def judge(parts: Components, samples: Tensor, labels: Tensor | None) -> Verdict:
-    """The only place where the discriminator runs."""
+def augmented(parts: Components, samples: Tensor, noise: Noise) -> Tensor:
+    """What the discriminator sees of them."""
     for augment in parts.augmentations.values():
-        samples = augment(samples)
-    verdict: Verdict = parts.players.discriminator(samples, labels)
-    return verdict
+        samples = augment(samples, noise)
+    return samples
 
 
 def acting(parts: Components, player: Player, update: int) -> dict[str, Regularizer]:
@@ -149,11 +172,11 @@ def acting(parts: Components, player: Player, update: int) -> dict[str, Regulari
     }
 
 
-def wants_gradients(active: dict[str, Regularizer]) -> bool:
+def wants_gradients(active: Mapping[str, Regularizer]) -> bool:
     return any(regularizer.needs_sample_gradients for regularizer in active.values())
 
 
-def objective(parts: Components, player: Player, play: Play, active: dict[str, Regularizer]) -> Terms:
+def objective(parts: Components, player: Player, play: Play, active: Mapping[str, Regularizer]) -> Terms:
     """All that the player minimises, by name."""
     terms = dict(getattr(parts.loss, player)(play))
     for name, regularizer in active.items():
@@ -166,28 +189,28 @@ def objective(parts: Components, player: Player, play: Play, active: dict[str, R
     return terms
 
 
-def descend(optimizer: Optimizer, terms: Terms) -> None:
-    """One optimizer step down the sum of `terms`."""
-    set_gradients(optimizer, terms)
-    optimizer.step()
+def total(terms: Terms) -> Tensor:
+    return reduce(add, terms.values())
 
 
-def set_gradients(optimizer: Optimizer, terms: Terms, *, keep_graph: bool = False) -> None:
-    """Gradients of the sum of `terms` for the optimizer's own parameters, and for no others."""
-    own = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    total = reduce(add, terms.values())
-    gradients = torch.autograd.grad(total, own, retain_graph=keep_graph, allow_unused=True)
-    for parameter, gradient in zip(own, gradients, strict=True):
-        parameter.grad = gradient
+def mean(passes: Sequence[Terms]) -> Terms:
+    """Each term's mean over the passes of one update, detached."""
+    if len(passes) == 1:
+        return {name: value.detach() for name, value in passes[0].items()}
+    return {name: torch.stack([terms[name].detach() for terms in passes]).mean() for name in passes[0]}
 
 
-def after_step(parts: Components, active: dict[str, Regularizer]) -> None:
+def after_step(parts: Components, active: Mapping[str, Regularizer]) -> None:
     for regularizer in active.values():
         regularizer.after_step(parts.players)
 
 
-def moves_of(play: Play, d_terms: Terms, g_terms: Terms) -> Moves:
-    assert play.on_real is not None, "the discriminator's update always sees real samples"
-    terms = {f"discriminator/{name}": value.detach() for name, value in d_terms.items()}
-    terms |= {f"generator/{name}": value.detach() for name, value in g_terms.items()}
-    return Moves(terms, play.on_real.logits.detach(), play.on_fake.logits.detach())
+def moves_of(d_play: Play, g_play: Play, terms: Mapping[Player, Terms]) -> Moves:
+    """What one step did, from each player's last play."""
+    assert d_play.on_real is not None, "the discriminator's update always sees real samples"
+    return Moves(
+        terms={f"{player}/{name}": value for player, each in terms.items() for name, value in each.items()},
+        on_real=d_play.on_real.logits.detach(),
+        on_fake=d_play.on_fake.logits.detach(),
+        fake=g_play.fake.detach(),
+    )

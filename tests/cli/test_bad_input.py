@@ -59,7 +59,6 @@ def test_wrong_usage_is_told_before_anything_is_written(case: str, here: Path, r
         [*TRAIN[:3], "0"],
         [*TRAIN[:3], "many"],
         [*TRAIN, "--seed", "-1"],
-        [*TRAIN, "--device", "tpu"],
         [*TRAIN, "--no-such-option"],
         ["sample", "-n", "0"],
         ["sample", "-n", "-3"],

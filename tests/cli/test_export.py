@@ -52,10 +52,9 @@ def test_a_name_is_no_path(name: str, runs: Path, refused: Refused) -> None:
 def test_a_damaged_checkpoint_is_named_with_a_way_out(runs: Path, refused: Refused) -> None:
     checkpoint = runs / "runs" / "vanilla-mlp-001" / "checkpoints" / "step-00000030.safetensors"
     checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
-    for command in (["export", "--onnx"], ["train", "--resume", "runs/vanilla-mlp-001", "--steps", "40"]):
-        done = refused(1, *command)
-        assert "step-00000030.safetensors is damaged" in done.stderr
-        assert "Delete it to go on from the checkpoint before it" in done.stderr
+    done = refused(1, "export", "--onnx")
+    assert "step-00000030.safetensors is damaged" in done.stderr
+    assert "Delete it to go on from the checkpoint before it" in done.stderr
     assert not (runs / "exported_models").exists()
 
 
@@ -63,7 +62,7 @@ def test_a_damaged_checkpoint_is_named_with_a_way_out(runs: Path, refused: Refus
 def test_a_run_of_another_version_is_refused(name: str, runs: Path, refused: Refused) -> None:
     run = runs / "runs" / "vanilla-mlp-001"
     path = run / "config.json" if name == "config.json" else next((run / "checkpoints").iterdir())
-    old, new = (b'"format": 1', b'"format": 9') if name == "config.json" else (rb"\"format\": 1", rb"\"format\": 9")
+    old, new = (b'"format": 1', b'"format": 9') if name == "config.json" else (rb"\"format\": 2", rb"\"format\": 9")
     content = path.read_bytes()
     assert old in content
     path.write_bytes(content.replace(old, new))

@@ -134,11 +134,11 @@ def test_resuming_a_finished_run_changes_nothing_and_says_so(made: Path, here: P
         (["--seed", "1"], "A resumed run keeps its seed"),
         (["--set", "generator.width=8"], r"keeps its generator\.width"),
         (["--dataset", "ring"], "keeps its dataset"),
-        (["--data", "x"], "keeps its --data"),
+        (["--data", "x"], "keeps its data, weights and place"),
         (["--set", "steps=40", "--epochs", "3"], "steps, epochs or minutes; give one"),
     ],
 )
-def test_resume_changes_nothing_but_the_length(made: Path, refused: Refused, words: list[str], said: str) -> None:
+def test_resume_changes_no_algorithm(made: Path, refused: Refused, words: list[str], said: str) -> None:
     before = contents(made)
     done = refused(2, "train", "--resume", str(made / "runs" / "vanilla-mlp-001"), *words)
     assert re.search(said, done.stderr)

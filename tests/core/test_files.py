@@ -1,11 +1,13 @@
 """Files appear whole or not at all."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from ganzoo.core.errors import GanzooError
-from ganzoo.core.files import sha256, write_text, written_whole
+from ganzoo.core.files import leftovers, sha256, write_text, written_whole
 
 
 def test_a_crash_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -35,6 +37,54 @@ def test_a_place_that_cannot_be_written_is_named_with_a_remedy(tmp_path: Path) -
     with pytest.raises(GanzooError, match=r"Cannot write .*\. Choose another place\."):
         write_text(blocker / "below", "text")
     assert blocker.read_text() == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX lets a folder be flushed")
+def test_a_folder_s_names_reach_the_disk_after_the_file_s_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First the content, then the name: a power cut between the two leaves the old file."""
+    order: list[str] = []
+    flush, replace = os.fsync, Path.replace
+
+    def watched_flush(descriptor: int) -> None:
+        order.append("folder" if os.path.samestat(os.fstat(descriptor), tmp_path.stat()) else "file")
+        flush(descriptor)
+
+    def watched_replace(path: Path, target: Path) -> Path:
+        order.append("rename")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", watched_flush)
+    monkeypatch.setattr(Path, "replace", watched_replace)
+    write_text(tmp_path / "file.txt", "text")
+    assert order == ["file", "rename", "folder"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX lets a folder be flushed")
+def test_a_file_system_that_cannot_flush_folders_is_good_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flush = os.fsync
+
+    def refuse(descriptor: int) -> None:
+        if os.path.samestat(os.fstat(descriptor), tmp_path.stat()):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    write_text(tmp_path / "file.txt", "text")
+    assert (tmp_path / "file.txt").read_text() == "text"
+
+
+def test_an_unfinished_file_is_known_by_its_name(tmp_path: Path) -> None:
+    with written_whole(tmp_path / "step-1.png") as unfinished:
+        unfinished.touch()
+        for name in (".notes.tmp", "file.12.tmp", ".12.tmp", ".file.12.tmp.bak", "step-1.png"):
+            (tmp_path / name).touch()
+        assert leftovers(tmp_path) == [unfinished]
+    assert leftovers(tmp_path) == []
+    assert leftovers(tmp_path / "missing") == []
 
 
 def test_a_known_digest(tmp_path: Path) -> None:

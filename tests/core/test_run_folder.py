@@ -8,7 +8,7 @@ import pytest
 
 from ganzoo.core.config import Choice, RunConfig
 from ganzoo.core.errors import BadRun
-from ganzoo.core.run_folder import RunFolder, new_run, newest_run, step_of
+from ganzoo.core.run_folder import Best, RunFolder, new_run, newest_run, step_of
 
 CONFIG = RunConfig(
     recipe="mine",
@@ -90,3 +90,112 @@ def test_a_line_of_the_log_that_a_crash_cut_short_is_left_out(tmp_path: Path) ->
     run = RunFolder(tmp_path)
     run.log_file.write_text('{"step": 1}\n{"step": 2}\n{"step": 3, "terms": {}')
     assert run.log() == [{"step": 1}, {"step": 2}]
+
+
+def with_checkpoints(folder: Path, *steps: int) -> RunFolder:
+    run = RunFolder(folder)
+    for step in steps:
+        run.checkpoint_file(step).parent.mkdir(exist_ok=True)
+        run.checkpoint_file(step).write_text(str(step))
+    return run
+
+
+def steps(run: RunFolder) -> list[int]:
+    return [step_of(path) for path in run.checkpoints()]
+
+
+def test_files_of_the_user_s_own_making_are_no_checkpoints(tmp_path: Path) -> None:
+    run = with_checkpoints(tmp_path, 1)
+    for name in ("step-00000002 (copy).safetensors", "step-best.safetensors", "step-2.safetensors"):
+        (tmp_path / "checkpoints" / name).touch()
+    assert steps(run) == [1]
+
+
+@pytest.mark.parametrize(
+    ("best", "keep", "left"),
+    [
+        (None, 1, [5]),
+        (None, 2, [4, 5]),
+        (None, 9, [1, 2, 3, 4, 5]),
+        (2, 1, [2, 5]),
+        (2, 2, [2, 4, 5]),
+        (5, 1, [5]),
+        (4, 2, [4, 5]),
+    ],
+)
+def test_the_newest_and_the_best_are_kept(tmp_path: Path, best: int | None, keep: int, left: list[int]) -> None:
+    run = with_checkpoints(tmp_path, 1, 2, 3, 4, 5)
+    if best:
+        run.mark_best(best, "FID", 12.5)
+    run.prune(keep)
+    assert steps(run) == left
+
+
+def test_the_best_of_before_may_go_when_a_better_one_is_marked(tmp_path: Path) -> None:
+    run = with_checkpoints(tmp_path, 1, 2, 3)
+    assert run.best() is None
+    run.mark_best(1, "FID", 12.5)
+    run.mark_best(2, "FID", 11.0)
+    run.prune(1)
+    assert steps(run) == [2, 3]
+    assert run.best() == Best(format=1, step=2, metric="FID", value=11.0)
+    assert run.best_checkpoint() == run.checkpoint_file(2)
+    assert [path.name for path in run.best_file.parent.glob(".*")] == []
+
+
+def test_where_none_is_marked_the_newest_is_proposed(tmp_path: Path) -> None:
+    with pytest.raises(BadRun, match=r"No checkpoint of .* is marked as its best; use the newest"):
+        with_checkpoints(tmp_path, 1).best_checkpoint()
+
+
+def test_a_marked_checkpoint_that_is_missing_is_named(tmp_path: Path) -> None:
+    run = with_checkpoints(tmp_path, 1, 2)
+    run.mark_best(1, "FID", 12.5)
+    run.checkpoint_file(1).unlink()
+    with pytest.raises(BadRun, match=r"step-00000001\.safetensors, marked as the best by FID, is missing"):
+        run.best_checkpoint()
+    run.prune(1)
+    assert steps(run) == [2]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "is damaged"),
+        ("{half", "is damaged"),
+        ("[1]", "is damaged"),
+        ('{"format": 1, "step": "two", "metric": "FID", "value": 1}', "is damaged"),
+        ('{"format": 1, "metric": "FID", "value": 1}', "is damaged"),
+        ('{"format": 9}', "another version of ganzoo"),
+    ],
+)
+def test_a_damaged_mark_is_named_and_nothing_is_deleted(tmp_path: Path, content: str, message: str) -> None:
+    """Else the best one might be."""
+    run = with_checkpoints(tmp_path, 1, 2)
+    run.best_file.write_text(content)
+    with pytest.raises(BadRun, match=rf"best\.json (was written by )?{message}.*delete it"):
+        run.prune(1)
+    assert steps(run) == [1, 2]
+
+
+def test_a_checkpoint_that_is_set_aside_is_none_any_more(tmp_path: Path) -> None:
+    run = with_checkpoints(tmp_path, 1, 2)
+    place = run.set_aside(run.checkpoint_file(2))
+    assert (place.name, place.read_text()) == ("step-00000002.safetensors.damaged", "2")
+    assert steps(run) == [1]
+
+
+def test_unfinished_files_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    run = with_checkpoints(tmp_path, 1)
+    run.samples_file(1).parent.mkdir()
+    for name in (
+        ".log.jsonl.7.tmp",
+        "checkpoints/.step-00000002.safetensors.7.tmp",
+        "samples/.step-00000002.png.8.tmp",
+    ):
+        (tmp_path / name).touch()
+    kept = [tmp_path / ".notes.tmp", run.samples_file(1), run.checkpoint_file(1)]
+    kept[0].touch()
+    kept[1].touch()
+    run.remove_leftovers()
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)

@@ -17,10 +17,10 @@ def spec_of(name: str) -> DatasetSpec:
     return spec
 
 
-def read(name: str, path: Path | None = None, **options: Any) -> Data:
+def read(name: str, path: Path | None = None, stream: Any = "auto", **options: Any) -> Data:
     """Options parsed, files found, result checked."""
     spec = spec_of(name)
-    return load(spec, parse_options(spec.options, options, "dataset"), path, lambda items, _title: items)
+    return load(spec, parse_options(spec.options, options, "dataset"), path, lambda items, _title: items, stream)
 
 
 def draw(

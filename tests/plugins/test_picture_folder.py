@@ -1,6 +1,8 @@
 """Anyone's pictures become a data set, and those that cannot are named with a remedy."""
 
 import io
+import multiprocessing
+import pickle
 import warnings
 import zipfile
 from collections.abc import Iterable
@@ -14,6 +16,7 @@ from reading import draw, pack, read_pictures, spec_of
 
 from ganzoo.core.errors import BadData
 from ganzoo.core.options import parse_options
+from ganzoo.data.check import digest
 from ganzoo.data.fetch import load
 
 T = TypeVar("T")
@@ -246,6 +249,128 @@ def test_progress_counts_pictures(tmp_path: Path) -> None:
     load(spec, parse_options(spec.options, {}, "dataset"), tmp_path, track)
 
     assert seen == [("Reading pictures", 3)]
+
+
+# Decoded when asked for
+
+
+def both(path: Path, **options: Any) -> tuple[Any, Any]:
+    """The same pictures in memory, and streamed."""
+    return read_pictures(path, **options), read_pictures(path, stream="always", **options)
+
+
+@pytest.mark.parametrize("as_zip", [False, True])
+@pytest.mark.parametrize("options", [{"size": 4}, {"size": 6, "channels": 1, "crop": "none"}, {}])
+def test_streamed_pictures_are_those_in_memory(tmp_path: Path, as_zip: bool, options: dict[str, Any]) -> None:
+    for group in "ab":
+        for number in range(3):
+            pixels = np.random.default_rng(number).integers(0, 256, (5, 8, 3), dtype=np.uint8)
+            draw(tmp_path / "all" / group / f"{number}.png")
+            Image.fromarray(pixels).save(tmp_path / "all" / group / f"{number}.png")
+    held, streamed = both(pack(tmp_path / "all", tmp_path / "all.zip") if as_zip else tmp_path / "all", **options)
+
+    assert isinstance(held.samples, np.ndarray)
+    assert not isinstance(streamed.samples, np.ndarray)
+    assert (streamed.samples.shape, streamed.samples.dtype) == (held.samples.shape, held.samples.dtype)
+    assert streamed.classes == held.classes
+    np.testing.assert_array_equal(streamed.labels, held.labels)
+    index = np.array([5, 0, 3, 3])
+    np.testing.assert_array_equal(streamed.samples[index], held.samples[index])
+    copy = pickle.loads(pickle.dumps(streamed.samples))  # as workers are given it where processes are not forked
+    np.testing.assert_array_equal(copy[index], held.samples[index])
+    assert digest(streamed) == digest(held)
+
+
+def test_streamed_pictures_are_not_decoded_before_they_are_asked_for(tmp_path: Path) -> None:
+    draw(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"this is no picture")
+    draw(tmp_path / "c.png", size=(5, 6))
+    data = read_pictures(tmp_path, stream="always")
+
+    assert data.samples[np.array([0])].shape == (1, 3, 4, 4)
+    with pytest.raises(BadData, match=r"^The picture b\.png cannot be read: "):
+        data.samples[np.array([0, 1])]
+    with pytest.raises(BadData, match=r"a\.png has 4×4 pixels, c\.png has 5×6"):
+        data.samples[np.array([2])]
+
+
+def test_broken_pictures_are_found_beforehand_where_they_are_skipped(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    for name, colour in (("b", RED), ("d", BLUE)):
+        draw(tmp_path / f"{name}.png", colour)
+    (tmp_path / "c.png").touch()
+    with pytest.warns(UserWarning, match=r"Skipped 2 of 4 .*: a\.png, c\.png\."):
+        held, streamed = both(tmp_path, broken="skip")
+
+    assert streamed.samples.shape == held.samples.shape == (2, 3, 4, 4)
+    np.testing.assert_array_equal(streamed.samples[np.arange(2)], held.samples)
+    assert digest(streamed) == digest(held)
+
+
+@pytest.mark.parametrize("broken", ["refuse", "skip"])
+def test_pictures_that_cannot_be_read_at_all_are_refused_beforehand(tmp_path: Path, broken: str) -> None:
+    (tmp_path / "a.png").touch()
+    (tmp_path / "b.png").touch()
+
+    with pytest.raises(BadData, match=r"a\.png"):
+        read_pictures(tmp_path, stream="always", broken=broken)
+
+
+def test_a_picture_that_is_gone_is_named(tmp_path: Path) -> None:
+    for name in "ab":
+        draw(tmp_path / f"{name}.png")
+    data = read_pictures(tmp_path, stream="always")
+    (tmp_path / "b.png").unlink()
+
+    with pytest.raises(BadData, match=r"^The picture b\.png cannot be read: "):
+        data.samples[np.array([1])]
+    with pytest.raises(BadData, match=r"^The picture b\.png cannot be read: "):
+        digest(data)
+
+
+@pytest.mark.parametrize("stream", ["always", "never"])
+def test_other_pictures_have_another_digest(tmp_path: Path, stream: str) -> None:
+    """By name, by contents of the same length, by class, by number, by how they are cut."""
+
+    def found(name: str, path: Path, **options: Any) -> str:
+        folder = tmp_path / name
+        draw(folder / "x" / "a.bmp", RED)
+        draw(path if path.is_absolute() else folder / path, BLUE)
+        return digest(read_pictures(folder, stream=stream, size=4, **options))
+
+    digests = [
+        found("plain", Path("x/b.bmp")),
+        found("name", Path("x/c.bmp")),
+        found("class", Path("y/b.bmp")),
+        found("one", tmp_path / "elsewhere" / "b.bmp"),
+        found("crop", Path("x/b.bmp"), crop="none"),
+    ]
+    draw(tmp_path / "plain" / "x" / "b.bmp", GREEN)
+    digests.append(digest(read_pictures(tmp_path / "plain", stream=stream, size=4)))
+
+    assert len(set(digests)) == 6
+
+
+def test_a_zip_is_opened_anew_in_a_process_that_was_forked(tmp_path: Path) -> None:
+    """Where two shared it, one would read where the other has been."""
+    for number in range(20):
+        draw(tmp_path / "all" / f"{number:02}.bmp", (number, 0, 0), size=(64, 64))
+    rows = read_pictures(pack(tmp_path / "all", tmp_path / "all.zip"), stream="always").samples
+    index = np.arange(2000) % 20
+    ways = multiprocessing.get_context("fork")  # hands `rows` on as they are, and does not pickle them
+    others = [ways.Process(target=save_colours, args=(rows, index, tmp_path / f"{other}.npy")) for other in range(3)]
+    for other in others:
+        other.start()
+    save_colours(rows, index, tmp_path / "own.npy")
+    for other in others:
+        other.join(60)
+
+    for name in ("own", 0, 1, 2):
+        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), index)
+
+
+def save_colours(rows: Any, index: np.ndarray, path: Path) -> None:
+    np.save(path, rows[index][:, 0, 0, 0])
 
 
 # Real pictures

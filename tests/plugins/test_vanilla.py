@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ganzoo.api import SampleSpec, Schedule
 from ganzoo.catalog import load_catalog
-from ganzoo.contracts import Batch, Loss, Play, StartsFromData, Verdict
+from ganzoo.contracts import Batch, Loss, Play, StartsFromData, TorchNoise, Verdict
 from ganzoo.core.config import OptimizerConfig, Settings, check_length
 from ganzoo.core.errors import BadSetting
 from ganzoo.core.options import parse_options
@@ -38,7 +38,7 @@ logits = st.lists(st.floats(-12, 12), min_size=1, max_size=5)
 def play_of(real: Tensor | None, fake: Tensor) -> Play:
     """A play of which a loss can read the logits alone."""
     nothing = torch.empty(len(fake), 1)
-    batch = Batch(nothing, None, nothing)
+    batch = Batch(nothing, None, nothing, TorchNoise(len(nothing)))
     return Play(batch, nothing, None if real is None else Verdict(real), Verdict(fake))
 
 
@@ -145,7 +145,7 @@ def test_a_loss_moves_the_player_that_it_is_for(loss: Loss) -> None:
     sample = SampleSpec((1, 4, 4))
     generator = MlpGenerator(sample, 3, MlpGeneratorOptions(width=8))
     discriminator = MlpDiscriminator(sample, MlpDiscriminatorOptions(width=8))
-    batch = Batch(torch.rand(32, 1, 4, 4) * 2 - 1, None, torch.randn(32, 3))
+    batch = Batch(torch.rand(32, 1, 4, 4) * 2 - 1, None, torch.randn(32, 3), TorchNoise(32))
 
     fake = generator(batch.latents).detach()
     play = Play(batch, fake, discriminator(batch.real), discriminator(fake))

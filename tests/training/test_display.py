@@ -26,6 +26,11 @@ EVENT = StepDone(
     probability_real=0.75,
     probability_fake=0.25,
     value=-log(4) + 0.5,
+    gradient_norms={"generator": 1.5, "discriminator": 0.5},
+    learning_rates={"generator": 2e-4, "discriminator": 2e-4},
+    largest_logit=3.0,
+    spread=0.5,
+    memory=2**30,
     samples_per_second=12_345.6,
     seconds=30.0,
 )
@@ -82,9 +87,30 @@ def test_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "runs/[red]x[/red]/[link=y]\n"
 
 
+def test_a_warning_is_said_on_standard_output_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a colour on a terminal alone, and whole, however long."""
+    text = "Since step 50 [the] discriminator has won. " * 5
+    display = Display()
+    display.warn(text)
+    assert capsys.readouterr() == (text + "\n", "")
+    display.out = Console(force_terminal=True, width=80, highlight=False, soft_wrap=True)
+    display.warn(text)
+    assert capsys.readouterr().out == f"\x1b[33m{text}\x1b[0m\n"
+
+
+def test_a_warning_stands_above_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    display = on_a_terminal(80)
+    with display.running(RunFolder(EVENT.run), toy_config(), 12):
+        display(replace(EVENT, step=6, total=12))
+        display.warn("it is sick")
+        display(replace(EVENT, step=12, total=12))
+    assert "it is sick\n" in "".join(capsys.readouterr())
+
+
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     display = Display(quiet=True)
     display.say("words")
+    display.warn("more words")
     with display.running(RunFolder(EVENT.run), toy_config(), 12):
         display(replace(EVENT, step=12, total=12))
     assert list(display.track([1, 2], "reading")) == [1, 2]

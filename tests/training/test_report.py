@@ -11,6 +11,7 @@ import pytest
 from toys import toy_config
 
 from ganzoo.core.run_folder import RunFolder
+from ganzoo.training.health import Finding
 from ganzoo.training.report import MOST_POINTS, write_report
 
 NEVER_CLOSED = {"meta", "img", "path"}  # and in SVG: polyline, which closes itself
@@ -18,6 +19,7 @@ NAME = 'a<b>&"c'
 
 
 def line(step: int, **terms: float) -> dict[str, Any]:
+    """As logs of old have it."""
     return {
         "step": step,
         "terms": terms or {"discriminator/real": 0.5, "generator/fake": 1 / step},
@@ -26,6 +28,16 @@ def line(step: int, **terms: float) -> dict[str, Any]:
         "value": -1.0,
         "samples_per_second": 1234.5,
         "seconds": 1.0,
+    }
+
+
+def full_line(step: int, rate: float = 2e-4, norm: float | None = 1.0) -> dict[str, Any]:
+    return line(step) | {
+        "gradient_norms": {"generator": norm, "discriminator": 2.0},
+        "learning_rates": {"generator": rate, "discriminator": 2e-4},
+        "largest_logit": 3.0,
+        "spread": 0.5,
+        "memory": 2**30,
     }
 
 
@@ -60,15 +72,17 @@ class Page(HTMLParser):
         self.text += data
 
 
-def page(folder: Path, lines: list[dict[str, Any]], pictures: tuple[int, ...] = ()) -> tuple[Page, str]:
-    """The report of a run with that log and those pictures."""
+def page(
+    folder: Path, lines: list[dict[str, Any]], pictures: tuple[int, ...] = (), findings: tuple[Finding, ...] = ()
+) -> tuple[Page, str]:
+    """The report of a run with that log, those pictures and those findings."""
     run = RunFolder(folder)
     run.describe(toy_config(recipe=NAME, steps=5), {"versions": {"<script>": "&"}, "created": "now"})
     run.log_file.write_text("".join(json.dumps(each) + "\n" for each in lines))
     for step in pictures:
         run.samples_file(step).parent.mkdir(exist_ok=True)
         run.samples_file(step).touch()
-    write_report(run)
+    write_report(run, findings)
     text = run.report_file.read_text(encoding="utf-8")
     return Page(text), text
 
@@ -142,3 +156,55 @@ def test_a_long_log_is_thinned_out_and_keeps_both_ends(tmp_path: Path) -> None:
     first = curves(page(tmp_path / "run-1", [line(step) for step in range(1, 5002)])[1])[0]
     assert len(first) <= MOST_POINTS + 1
     assert (first[0][0], first[-1][0]) == (44.0, 640.0)
+
+
+def test_gradients_are_drawn_in_powers_of_ten(tmp_path: Path) -> None:
+    """0.01, 1 and 100 lie at equal distances; both ends are named, and the other player's 2 lies between."""
+    lines = [full_line(10, norm=0.01), full_line(20, norm=1.0), full_line(30, norm=100.0)]
+    found, text = page(tmp_path / "run-1", lines)
+    assert found.tags.count("svg") == 4
+    discriminator, generator = curves(text)[-2:]
+    assert [y for _, y in generator] == [196.0, 104.0, 12.0]
+    assert {y for _, y in discriminator} == {90.2}  # log10 2 = 0.301 of 4 powers: 92 + 13.8 pixels above the bottom
+    for label in ("0.01", "1e+02"):
+        assert f">{label}</text>" in text
+
+
+@pytest.mark.parametrize("norm", [None, 0.0])
+def test_a_norm_that_has_no_logarithm_is_left_out(tmp_path: Path, norm: float | None) -> None:
+    lines = [full_line(10), full_line(20, norm=norm), full_line(30)]
+    discriminator, generator = curves(page(tmp_path / "run-1", lines)[1])[-2:]
+    assert (len(discriminator), len(generator)) == (3, 2)
+
+
+def test_a_chart_without_any_number_is_left_out(tmp_path: Path) -> None:
+    lines = [full_line(step) | {"gradient_norms": {"generator": None}, "value": None} for step in (1, 2)]
+    found, _ = page(tmp_path / "run-1", lines)
+    assert "Norm of each" not in found.text
+    assert found.tags.count("svg") == 3
+
+
+def test_learning_rates_are_drawn_only_if_they_change(tmp_path: Path) -> None:
+    assert "Learning rates" not in page(tmp_path / "run-1", [full_line(1), full_line(2)])[0].text
+    found, text = page(tmp_path / "run-2", [full_line(1, 4e-4), full_line(2, 3e-4), full_line(3, 2e-4)])
+    assert "Learning rates" in found.text
+    assert [y for _, y in curves(text)[-1]] == [12.0, 104.0, 196.0]
+
+
+def test_a_run_that_went_on_after_an_update_of_ganzoo_is_drawn(tmp_path: Path) -> None:
+    """Its first lines lack what the later ones have."""
+    _, text = page(tmp_path / "run-1", [line(1), line(2), full_line(3), full_line(4)])
+    assert [len(curve) for curve in curves(text)[-2:]] == [2, 2]
+
+
+def test_findings_are_listed_in_words(tmp_path: Path) -> None:
+    findings = (
+        Finding(50, "the <b>discriminator</b> has won", ("d_steps=1", "x.y=2")),
+        Finding(100, "it is still", ()),
+    )
+    found, _ = page(tmp_path / "run-1", [full_line(1), full_line(2)], (), findings)
+    assert found.tags.count("li") == 2
+    assert "b" not in found.tags
+    advice = "Start anew with --set d_steps=1, or --set x.y=2."
+    assert f"Since step 50 the <b>discriminator</b> has won. {advice}" in found.text
+    assert "Health" not in page(tmp_path / "run-2", [full_line(1), full_line(2)])[0].text

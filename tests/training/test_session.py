@@ -19,7 +19,7 @@ from ganzoo.core.events import StepDone
 from ganzoo.core.hookspecs import hookimpl
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.specs import Data, DatasetSpec
-from ganzoo.training import session
+from ganzoo.training import prepare, session
 from ganzoo.training.looking import distribution
 
 SMALL: dict[str, Any] = {"steps": 6, "batch_size": 8, "log_every": 2, "quiet": True}
@@ -98,7 +98,7 @@ def test_the_config_says_everything(tmp_path: Path) -> None:
     assert facts["config"]["generator_optimizer"]["weight_decay"] == 0.0
     assert facts["versions"]["torch"] == torch.__version__
     assert set(facts["versions"]) == {"python", "ganzoo", "torch", "numpy"}
-    assert set(facts["machine"]) == {"platform", "processor", "threads", "device"}
+    assert set(facts["machine"]) == {"platform", "processor", "threads", "processes", "device"}
     assert facts["machine"]["device"] == "cpu"
     assert facts["data"]["name"] == "digits"
     assert facts["data"]["samples"] == 1797
@@ -110,7 +110,7 @@ def test_the_config_is_enough_to_make_the_run_again(tmp_path: Path) -> None:
     first = ganzoo.train("vanilla-mlp", settings={"generator.width": 16}, seed=3, out=tmp_path / "a", **SMALL)
     again = RunFolder(tmp_path / "b")
     facts = first.facts()
-    again.describe(first.config(), {key: facts[key] for key in session.SURROUNDINGS})
+    again.describe(first.config(), {key: facts[key] for key in prepare.SURROUNDINGS})
     ganzoo.resume(again, quiet=True)
     assert final_digest(again.path) == final_digest(first.path)
 
@@ -142,7 +142,7 @@ def test_too_little_memory_is_one_sentence_wherever_it_shows(tmp_path: Path, mon
         raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 9 GiB.")
 
     monkeypatch.setattr(session, "train", refuse)
-    with pytest.raises(GanzooError, match="not enough memory for this run; set a smaller batch_size") as caught:
+    with pytest.raises(GanzooError, match="not enough memory for 8 samples in one pass, but 4 would fit") as caught:
         ganzoo.train("vanilla-mlp", out=tmp_path, **SMALL)
     assert "\n" not in str(caught.value)
 
@@ -182,7 +182,7 @@ def test_what_stopped_a_run_is_what_the_user_hears_of(
     def end(*args: object) -> None:
         raise stop
 
-    def fail(run: RunFolder) -> None:
+    def fail(run: RunFolder, findings: object) -> None:
         raise GanzooError("the disk is full")
 
     monkeypatch.setattr(session, "train", end)
@@ -201,7 +201,7 @@ def test_a_stopped_run_has_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "nothing logged yet" in RunFolder(tmp_path / "vanilla-mlp-001").report_file.read_text()
 
 
-@pytest.mark.parametrize("key", [*session.SURROUNDINGS, "config"])
+@pytest.mark.parametrize("key", [*prepare.SURROUNDINGS, "config"])
 def test_a_config_that_lacks_something_is_damaged(tmp_path: Path, key: str) -> None:
     run = ganzoo.train("vanilla-mlp", out=tmp_path, **SMALL)
     facts = run.facts()

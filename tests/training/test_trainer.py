@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 from toys import ToyDiscriminator, ToyGenerator, final_digest, toy_config, toy_parts, train_toy
 
-from ganzoo.contracts import Play, Players, Regularizer, Terms, Verdict
+from ganzoo.contracts import Noise, Play, Players, Regularizer, Terms, Verdict
 from ganzoo.core.config import OptimizerConfig
 from ganzoo.core.errors import BadPlugin, Diverged
 from ganzoo.core.events import StepDone
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.schedule import Schedule
+from ganzoo.core.specs import Data
 from ganzoo.training import recorder, trainer
 from ganzoo.training.state import MovingAverage, TrainState, build_optimizer
 from ganzoo_vanilla.losses import Minimax, NonSaturating
@@ -46,17 +47,18 @@ def test_a_step_of_one_player_leaves_the_other_s_weights_as_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[tuple[str, ...]] = []
-    original = trainer.descend
+    original = trainer.move
 
-    def watched(optimizer: Any, terms: Terms) -> None:
+    def watched(*args: Any) -> Any:
         before = {who: weights(getattr(parts.players, who)) for who in ("generator", "discriminator")}
-        original(optimizer, terms)
+        result = original(*args)
         steps.append(tuple(who for who in before if not torch.equal(before[who], weights(getattr(parts.players, who)))))
+        return result
 
-    monkeypatch.setattr(trainer, "descend", watched)
+    monkeypatch.setattr(trainer, "move", watched)
     config = toy_config(steps=3, d_steps=2)
     parts = toy_parts(config)
-    trainer.train(parts, config, RunFolder(tmp_path), lambda event: None)
+    trainer.train(parts, config, RunFolder(tmp_path), lambda event: None, lambda text: None)
 
     assert steps == [("discriminator",), ("discriminator",), ("generator",)] * 3
 
@@ -105,14 +107,14 @@ def dirac_orbit(tmp_path: Path, updates: str, steps: int, **changes: Any) -> lis
         updates=updates, steps=steps, log_every=1, ema_decay=0.0, generator_optimizer=rate, discriminator_optimizer=rate
     )
     players = Players(Point(1.0), Slope(1.0))
-    parts = toy_parts(config, players=players, loss=Minimax(), **{"regularizers": {}, **changes})
-    parts.draws.samples = torch.zeros(40, 1)
+    at_zero = Data(np.zeros((40, 1), np.float32))
+    parts = toy_parts(config, data=at_zero, players=players, loss=Minimax(), **{"regularizers": {}, **changes})
     orbit: list[tuple[float, float]] = []
 
     def watch(event: StepDone) -> None:
         orbit.append((players.generator.at.item(), players.discriminator.slope.item()))
 
-    trainer.train(parts, replace(config, samples_every=10**9), RunFolder(tmp_path), watch)
+    trainer.train(parts, replace(config, samples_every=10**9), RunFolder(tmp_path), watch, lambda text: None)
     return orbit
 
 
@@ -180,7 +182,7 @@ def test_an_augmentation_changes_all_that_the_discriminator_sees(tmp_path: Path)
             seen.append(samples.detach().mean().item())
             return super().forward(samples, labels)
 
-    def shift(samples: Tensor) -> Tensor:
+    def shift(samples: Tensor, noise: Noise) -> Tensor:
         return samples + 1000
 
     players = Players(ToyGenerator(), Witness())
@@ -391,7 +393,7 @@ def gradients_of_one_step(*, row_wise: bool, discriminator: nn.Module) -> list[T
     config = toy_config()
     players = Players(ToyGenerator(), discriminator)
     parts = toy_parts(config, players=players, row_wise=row_wise, regularizers={})
-    batch = parts.draws.batch(0)
+    (batch,) = parts.draws.discriminator(0)
     play = trainer.meet(parts, batch, players.generator(batch.latents).detach())
     sum(trainer.objective(parts, "discriminator", play, {}).values(), torch.zeros(())).backward()
     return [parameter.grad for parameter in discriminator.parameters() if parameter.grad is not None]

@@ -17,6 +17,8 @@ from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.specs import Data
 from ganzoo.training.build import Components
 from ganzoo.training.draws import Draws
+from ganzoo.training.engine import start_engine
+from ganzoo.training.processes import ALONE, Processes
 from ganzoo.training.state import TrainState
 from ganzoo.training.trainer import train
 from ganzoo_latents.options import NormalOptions
@@ -60,7 +62,7 @@ class ToyPenalty(Regularizer):
     def terms(self, play: Play, players: Players) -> Terms:
         assert play.on_real is not None
         (gradient,) = torch.autograd.grad(play.on_real.logits.sum(), play.batch.real, create_graph=True)
-        penalty = (gradient.square().sum(1) * torch.rand(len(gradient))).mean()
+        penalty = (gradient.square().sum(1) * play.batch.noise.uniform()).mean()
         self.mean = self.mean.lerp(penalty.detach(), 0.1)
         return {"r1": penalty * self.mean}
 
@@ -95,19 +97,22 @@ def toy_config(**changes: Any) -> RunConfig:
     return replace(config, **changes)
 
 
-def toy_parts(config: RunConfig, **changes: Any) -> Components:
+def toy_parts(config: RunConfig, processes: Processes = ALONE, **changes: Any) -> Components:
     """Fresh components, as a new process would build them."""
     torch.manual_seed(0)
-    data, prior = toy_data(), Normal(NormalOptions(size=2))
+    data, prior = changes.pop("data", None) or toy_data(), Normal(NormalOptions(size=2))
+    players = changes.pop("players", None) or Players(ToyGenerator(), ToyDiscriminator())
+    players, engine = start_engine(players, config, CPU, processes)
     parts = Components(
         sample=data.spec,
-        players=Players(ToyGenerator(), ToyDiscriminator()),
+        players=players,
         row_wise=False,
         loss=NonSaturating(),
         regularizers={"toy": ToyPenalty()},
         augmentations={},
         prior=prior,
-        draws=Draws(data, prior, config.batch_size, config.seed, CPU),
+        draws=Draws(data, prior, config, CPU, processes.shares(config.batch_size, config.accumulate)),
+        engine=engine,
     )
     return replace(parts, **changes)
 
@@ -118,7 +123,7 @@ def train_toy(
     observe: Callable[[StepDone], None] = lambda event: None,
     **changes: Any,
 ) -> TrainState:
-    return train(toy_parts(config, **changes), config, RunFolder(folder), observe)
+    return train(toy_parts(config, **changes), config, RunFolder(folder), observe, lambda text: None)
 
 
 def final_digest(folder: Path) -> str:

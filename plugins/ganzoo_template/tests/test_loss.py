@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganzoo.contracts import Batch, Loss, Play, Verdict
+from ganzoo.contracts import Batch, Loss, Play, TorchNoise, Verdict
 from ganzoo_template import SmoothingOptions, build_loss
 
 
 def play_of(real: Tensor, fake: Tensor) -> Play:
     """A play of which a loss can read the logits alone."""
     nothing = torch.empty(len(fake), 1)
-    return Play(Batch(nothing, None, nothing), nothing, Verdict(real), Verdict(fake))
+    return Play(Batch(nothing, None, nothing, TorchNoise(len(fake))), nothing, Verdict(real), Verdict(fake))
 
 
 @pytest.mark.parametrize("target", [0.5, 0.9, 1.0])

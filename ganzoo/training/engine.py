@@ -1,0 +1,118 @@
+"""How the machine computes what the trainer asks for: device, numbers, memory format, compilation, processes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ganzoo.contracts import Player, Players, Verdict
+from ganzoo.core.config import RunConfig
+from ganzoo.core.errors import GanzooError, first_line
+from ganzoo.training.batch_norm import share_batch_norm
+from ganzoo.training.precision import Precision, pick_precision, to_float32
+from ganzoo.training.processes import Processes
+
+CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Runs the networks, and steps the optimizers."""
+
+    device: torch.device
+    precision: Precision
+    processes: Processes
+    convolves: bool  # whether either network has convolutions
+    channels_last: bool  # memory format of pictures and of the convolutions' weights
+    generator: Callable[..., Tensor]  # the players' networks, compiled where that was asked for
+    discriminator: Callable[..., Verdict]
+    eager_discriminator: Callable[..., Verdict]
+
+    def generate(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """Samples [N, S...] in float32 at least."""
+        with self.precision.passes():
+            samples = self.generator(latents, labels)
+        return samples.float() if self.precision.half else samples
+
+    def judge(self, samples: Tensor, labels: Tensor | None, *, differentiable: bool) -> Verdict:
+        """The verdict on samples, in float32 at least.
+
+        With `differentiable`, gradients with respect to the samples can themselves be differentiated, and are computed
+        in float32: compiled graphs cannot do the first, and penalties need the second.
+        """
+        if self.channels_last:
+            samples = samples.contiguous(memory_format=torch.channels_last)
+        if differentiable:
+            return self.eager_discriminator(samples, labels)
+        with self.precision.passes():
+            verdict = self.discriminator(samples, labels)
+        return to_float32(verdict) if self.precision.half else verdict
+
+    def set_gradients(
+        self, player: Player, optimizer: Optimizer, objective: Tensor, *, add: bool = False, keep_graph: bool = False
+    ) -> None:
+        """Gradients of `objective` for the optimizer's own parameters, and for no others."""
+        own = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        total = self.precision.scaled(player, objective)
+        gradients = torch.autograd.grad(total, own, retain_graph=keep_graph, allow_unused=True)
+        for parameter, gradient in zip(own, gradients, strict=True):
+            if add and parameter.grad is not None:
+                if gradient is not None:
+                    parameter.grad += gradient
+            elif gradient is None or gradient.stride() == parameter.stride():
+                parameter.grad = gradient
+            else:  # fused optimizers walk through the memory of both, whatever lies where
+                parameter.grad = torch.empty_like(parameter).copy_(gradient)
+
+    def step(self, player: Player, optimizer: Optimizer) -> None:
+        """One step of the optimizer, along the mean of all processes' gradients."""
+        if self.processes.count > 1:
+            parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
+            self.processes.average([parameter.grad for parameter in parameters if parameter.grad is not None])
+        self.precision.step(player, optimizer)
+
+
+def start_engine(
+    players: Players, config: RunConfig, device: torch.device, processes: Processes
+) -> tuple[Players, Engine]:
+    """The players where they will train, and what runs them.
+
+    Raises GanzooError for a precision or a compiler that this machine does not have.
+    """
+    networks = [players.generator.to(device), players.discriminator.to(device)]
+    precision = pick_precision(config.precision, device, networks)
+    if config.sync_batch_norm and processes.count > 1:
+        networks = [share_batch_norm(network) for network in networks]
+    convolves = any(isinstance(layer, CONVOLUTIONS) for network in networks for layer in network.modules())
+    channels_last = convolves and (device.type == "cpu" or precision.name != "fp32")
+    if channels_last:
+        networks = [network.to(memory_format=torch.channels_last) for network in networks]  # type: ignore[call-overload]
+    runs: Sequence[Any] = compiled(networks, device) if wants_compiler(config) else networks
+    return Players(*networks), Engine(
+        device, precision, processes, convolves, channels_last, runs[0], runs[1], networks[1]
+    )
+
+
+def wants_compiler(config: RunConfig) -> bool:
+    """Whether to compile. Raises GanzooError where that is demanded and no compiler works."""
+    if config.compile == "never":
+        return False
+    try:
+        torch.compile(torch.sin)(torch.ones(1))
+    except Exception as error:  # what torch raises here differs from one version and one system to the next
+        if config.compile == "always":
+            raise GanzooError(
+                f"torch.compile does not work here ({first_line(error)}). Install a C++ compiler such as g++, or go on "
+                "without it: --set compile=if-possible."
+            ) from error
+        return False
+    return True
+
+
+def compiled(networks: Sequence[nn.Module], device: torch.device) -> list[Callable[..., Any]]:
+    """The networks through torch.compile; on a GPU as CUDA graphs, which spare it the wait for Python."""
+    mode = "reduce-overhead" if device.type == "cuda" else "default"
+    return [torch.compile(network, mode=mode) for network in networks]

@@ -1,0 +1,88 @@
+"""A new run that begins with another run's weights."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import Tensor
+
+from ganzoo.core.errors import BadRun
+from ganzoo.core.manifest import Manifest, read_manifest
+from ganzoo.core.run_folder import RunFolder
+from ganzoo.training.checkpoint import modules, read_checkpoint, under
+from ganzoo.training.state import TrainState
+
+NAMED = 8  # tensors that do not fit, named in one sentence; the others are counted
+
+
+def start_from(state: TrainState, path: Path, say: Callable[[str], None]) -> None:
+    """Give both players and the average the weights of `path`: a run, a bundle, or one checkpoint.
+
+    All else starts anew: the step, the optimizers, and the state of losses and the like. Raises BadRun, and changes
+    nothing, where there are no such weights or they do not fit.
+    """
+    file = weights_of(path)
+    step, values = read_checkpoint(file)
+    check_fits(file, state, values)
+    for part, module in modules(state).items():
+        module.load_state_dict(under(part, values))
+    say(f"Starting from the weights of {file}, after {step:,} steps.")
+
+
+def weights_of(path: Path) -> Path:
+    """The checkpoint that `path` means: itself, a run's newest, or the one that a bundle was exported from.
+
+    Raises BadRun where there is none.
+    """
+    if path.is_file():
+        return path
+    if (path / "config.json").is_file():
+        return RunFolder(path).newest_checkpoint()
+    if (path / "manifest.json").is_file():
+        return exported_from(path, read_manifest(path))
+    found = "neither a run, a bundle nor a checkpoint" if path.exists() else "not there"
+    raise BadRun(f"{path} is {found}; name a folder that `ganzoo train` made, or a file in its checkpoints/.")
+
+
+def exported_from(bundle: Path, manifest: Manifest) -> Path:
+    """The checkpoint behind a bundle, in `runs` here or beside the bundle's own folder."""
+    facts = manifest.training
+    places = {Path("runs") / facts.run, bundle.resolve().parent.parent / "runs" / facts.run}
+    for run in map(RunFolder, sorted(places)):
+        if run.config_file.is_file() and is_same_run(run, manifest):
+            path = run.checkpoint_file(facts.step)
+            if path.exists():
+                return path
+            raise BadRun(f"{bundle} was exported from {path}, which was deleted since; name {run.path} for its newest.")
+    raise BadRun(
+        f"{bundle} holds no weights that can be trained, and the run that it was exported from, {facts.run}, "
+        f"is not in {' or '.join(str(place.parent) for place in sorted(places))}; name that run's folder."
+    )
+
+
+def is_same_run(run: RunFolder, manifest: Manifest) -> bool:
+    """Whether a run of the right name has the recipe, the seed and the data of the bundle's."""
+    facts, config = run.facts(), run.config()
+    data = facts.get("data")
+    found = data.get("digest") if isinstance(data, dict) else None
+    return (config.recipe, config.seed, found) == (manifest.recipe, manifest.training.seed, manifest.dataset.digest)
+
+
+def check_fits(file: Path, state: TrainState, values: dict[str, Tensor]) -> None:
+    """Raise BadRun that names the tensors which only one of the two has, or whose shapes differ."""
+    wrong = []
+    for part, module in modules(state).items():
+        ours, theirs = module.state_dict(), under(part, values)
+        for key in [*ours, *(key for key in theirs if key not in ours)]:
+            here, there = (shape_in(tensors, key) for tensors in (ours, theirs))
+            if here != there:
+                wrong.append(f"{part}/{key} is {there} there and {here} here")
+    if wrong:
+        more = f", and {len(wrong) - NAMED} more differ" if len(wrong) > NAMED else ""
+        raise BadRun(
+            f"The weights of {file} do not fit this run: {'; '.join(wrong[:NAMED])}{more}. "
+            "Choose the networks, the size of pictures and the classes that they were trained with."
+        )
+
+
+def shape_in(tensors: dict[str, Tensor], key: str) -> str:
+    return str(list(tensors[key].shape)) if key in tensors else "absent"

@@ -1,0 +1,78 @@
+"""torchrun starts the processes, and starts them anew where one dies; the run goes on, and is not begun again."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from crowd import files_in
+
+from ganzoo.core.run_folder import RunFolder
+
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--max-restarts", "1"]
+
+DIES_ONCE = """
+import os, signal, sys
+from ganzoo.training import trainer
+
+one_step = trainer.alternate
+
+def step_or_die(state, parts, config):
+    first = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
+    if first and os.environ["RANK"] == "1" and state.step == 25:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return one_step(state, parts, config)
+
+trainer.alternate = step_or_die
+from ganzoo.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def free_port() -> str:
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+def torchrun(port: str, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*TORCHRUN, "--master-port", port, *command],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
+    )
+
+
+def test_a_rank_that_dies_is_started_anew_and_the_run_goes_on(tmp_path: Path, free_port: str) -> None:
+    script = tmp_path / "dies_once.py"
+    script.write_text(DIES_ONCE)
+    out = tmp_path / "runs"
+    settings = ["--steps", "40", "--set", "checkpoint_every=10", "--set", "log_every=10", "--set", "samples_every=40"]
+    done = torchrun(free_port, str(script), "train", "vanilla-mlp", *settings, "--out", str(out))
+
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in out.iterdir()] == ["vanilla-mlp-001"]
+    run = RunFolder(out / "vanilla-mlp-001")
+    assert "going on with" in done.stdout
+    assert done.stdout.count("Trained to step 40.") == 1, "one process speaks"
+    assert run.newest_checkpoint().stem == "step-00000040"
+    assert [line["step"] for line in run.log()] == [10, 20, 30, 40]
+    assert run.facts()["machine"]["processes"] == 2
+    assert not [name for name in files_in(run.path) if name.endswith(".tmp")]
+
+
+def test_wrong_settings_end_the_job_before_anything_is_written(tmp_path: Path, free_port: str) -> None:
+    done = torchrun(
+        free_port, "-m", "ganzoo", "train", "vanilla-mlp", "--set", "batch_size=63", "--out", str(tmp_path / "runs")
+    )
+    assert done.returncode != 0
+    assert "A batch of 63 cannot be shared out evenly among 2 processes" in done.stderr
+    assert "multiple of 2, such as 64" in done.stderr
+    assert not (tmp_path / "runs").exists()
