@@ -1,6 +1,7 @@
 """What each update is given: real samples, latents and noise, as a function of the update's number."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from ganzoo.training.noise import RowNoise
 from ganzoo.training.order import Order
 from ganzoo.training.randomness import draw_words, stream
 from ganzoo.training.streaming import Labelled, Streamed, wants_stream
+
+WORDS_AT_ONCE = 2**17  # drawn together, since an update's few would find the cache cold: 1 MiB
+WORDS_IN_CACHE = 2**13  # a part of those
 
 
 class Draws:
@@ -35,6 +39,8 @@ class Draws:
         self.seed = config.seed
         self.mirror, self.shift = config.mirror, config.shift
         self.device = device
+        self.ahead = max(1, WORDS_AT_ONCE // (config.batch_size * latents.words))  # updates
+        self.many_latents = lru_cache(maxsize=2)(self.draw_latents)  # for each player
         self.shares = list(shares) or [range(config.batch_size)]
         kind = Streamed if wants_stream(data, config, device) else Held
         self.real: Streamed | Held = kind(data, config, device, self.shares)
@@ -74,9 +80,17 @@ class Draws:
 
     def latents(self, name: str, counter: int) -> Float[Tensor, "batch latent"]:
         """Those of the whole batch, from the stream of that name."""
-        words = draw_words(stream(self.seed, name, counter), self.batch_size, self.prior.words)
+        many, one = divmod(counter, self.ahead)
+        return self.many_latents(name, many)[one]
+
+    def draw_latents(self, name: str, many: int) -> Float[Tensor, "updates batch latent"]:
+        """Those of several updates, and in small parts: all that a part needs then stays in the processor's cache."""
+        words = draw_words(stream(self.seed, name, many), self.ahead * self.batch_size, self.prior.words)
+        rows = max(1, WORDS_IN_CACHE // self.prior.words)
+        parts = [self.prior.from_words(words[start : start + rows]) for start in range(0, len(words), rows)]
         # copied, since results may depend on how memory is aligned, and numpy's alignment varies
-        return torch.tensor(self.prior.from_words(words), device=self.device)
+        latents = torch.tensor(np.concatenate(parts), device=self.device)
+        return latents.view(self.ahead, self.batch_size, -1)
 
     def noise(self, name: str, counter: int, share: range) -> RowNoise:
         return RowNoise(self.seed, name, counter, self.batch_size, share, self.device)
