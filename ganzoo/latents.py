@@ -105,10 +105,15 @@ def integer_normals(words: Words) -> Integers:
     """
     xp = namespace(words)
     offset, slope = (like(words, table) for table in quantile_lines())
-    place = (float64_bits(words | 1) >> 21) - (1023 << 31)  # cell × 2^24 + place within the cell
+    place = float64_bits(words | 1)
+    place >>= 21
+    place -= 1023 << 31  # cell × 2^24 + place within the cell
     cell = place >> 24
-    size = (xp.take(offset, cell) + xp.take(slope, cell) * place) >> 31
-    return size * (1 - 2 * (words & 1))
+    place *= xp.take(slope, cell)  # from here on the size
+    place += xp.take(offset, cell)
+    place >>= 31
+    place *= 1 - ((words & 1) << 1)
+    return place
 
 
 @cache

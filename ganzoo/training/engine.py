@@ -37,25 +37,28 @@ class Engine:
             samples = self.generator(latents, labels)
         return samples.float() if self.precision.half else samples
 
-    def judge(self, samples: Tensor, labels: Tensor | None, *, differentiable: bool) -> Verdict:
-        """The verdict on samples, in float32 at least.
+    def judge(self, kinds: Sequence[Tensor], labels: Tensor | None, *, differentiable: bool) -> list[Verdict]:
+        """The verdicts, in float32 at least, on batches of samples that go through the discriminator one by one.
 
         With `differentiable`, gradients with respect to the samples can themselves be differentiated, and are computed
         in float32: compiled graphs cannot do the first, and penalties need the second.
         """
         if self.channels_last:
-            samples = samples.contiguous(memory_format=torch.channels_last)
+            kinds = [samples.contiguous(memory_format=torch.channels_last) for samples in kinds]
         if differentiable:
-            return self.eager_discriminator(samples, labels)
-        with self.precision.passes():
-            verdict = self.discriminator(samples, labels)
-        return to_float32(verdict) if self.precision.half else verdict
+            return [self.eager_discriminator(samples, labels) for samples in kinds]
+        with self.precision.passes():  # one for all, so that weights are rounded once
+            verdicts = [self.discriminator(samples, labels) for samples in kinds]
+        return [to_float32(verdict) for verdict in verdicts] if self.precision.half else verdicts
 
     def set_gradients(
         self, player: Player, optimizer: Optimizer, objective: Tensor, *, add: bool = False, keep_graph: bool = False
     ) -> None:
         """Gradients of `objective` for the optimizer's own parameters, and for no others."""
         own = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        if not add:
+            for parameter in own:
+                parameter.grad = None  # makes room for the new ones
         total = self.precision.scaled(player, objective)
         gradients = torch.autograd.grad(total, own, retain_graph=keep_graph, allow_unused=True)
         for parameter, gradient in zip(own, gradients, strict=True):

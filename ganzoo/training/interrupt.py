@@ -10,10 +10,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def interruptible() -> Iterator[threading.Event]:
+def interruptible(*, patient: bool = False) -> Iterator[threading.Event]:
     """An event that the first Ctrl-C or termination request sets; the second stops at once.
 
-    Signals reach the main thread alone; in any other the event stays unset.
+    A `patient` process only ever waits for the event to be noticed: torchrun passes on what the terminal has sent
+    already, and kills what does not end in time. Signals reach the main thread alone; in any other the event stays unset.
     """
     requested = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -21,7 +22,7 @@ def interruptible() -> Iterator[threading.Event]:
         return
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if requested.is_set():
+        if requested.is_set() and not patient:
             raise KeyboardInterrupt
         requested.set()
 

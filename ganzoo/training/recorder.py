@@ -63,10 +63,10 @@ class Recorder:
             bad = ((step, name) for step, terms in self.pending for name, v in terms.items() if not v.isfinite())
             step, name = next(bad)
             raise Diverged(f"{name} is no longer finite at step {step}. {advice(self.run)}")
-        for _, terms in self.pending:
-            for name, value in terms.items():
-                total, count = self.sums.get(name, (torch.zeros_like(value), 0))
-                self.sums[name] = (total + value, count + 1)
+        for name in dict.fromkeys(name for _, terms in self.pending for name in terms):
+            values = torch.stack([terms[name] for _, terms in self.pending if name in terms])
+            total, count = self.sums.get(name, (torch.zeros_like(values[0]), 0))
+            self.sums[name] = (total + values.sum(), count + len(values))
         self.pending.clear()
 
     def log(self, state: TrainState, moves: Moves) -> StepDone:

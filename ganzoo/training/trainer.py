@@ -44,7 +44,7 @@ def train(
     processes = parts.engine.processes
     recorder = Recorder(run, config, parts.draws.count, state.step, processes)
 
-    with interruptible() as interrupted:
+    with interruptible(patient=processes.count > 1) as interrupted:
         done = recorder.is_over(state.step)
         while not done:
             state.follow_schedules(config)
@@ -142,18 +142,15 @@ def meet(
     if differentiable:
         batch = replace(batch, real=batch.real.requires_grad_())
         fake = fake if fake.requires_grad else fake.requires_grad_()
-    seen = augmented(parts, fake, batch.noise)
+    seen, judge = augmented(parts, fake, batch.noise), parts.engine.judge
     if not with_real:
-        return Play(batch, fake, None, parts.engine.judge(seen, batch.labels, differentiable=differentiable))
+        return Play(batch, fake, None, *judge([seen], batch.labels, differentiable=differentiable))
     shown = augmented(parts, batch.real, batch.noise)
     if parts.row_wise and not differentiable:
         labels = None if batch.labels is None else torch.cat([batch.labels, batch.labels])
-        verdict = parts.engine.judge(torch.cat([shown, seen]), labels, differentiable=False)
+        (verdict,) = judge([torch.cat([shown, seen])], labels, differentiable=False)
         return Play(batch, fake, *verdict.split(len(fake)))
-    on_real, on_fake = (
-        parts.engine.judge(samples, batch.labels, differentiable=differentiable) for samples in (shown, seen)
-    )
-    return Play(batch, fake, on_real, on_fake)
+    return Play(batch, fake, *judge([shown, seen], batch.labels, differentiable=differentiable))
 
 
 def augmented(parts: Components, samples: Tensor, noise: Noise) -> Tensor:

@@ -164,8 +164,8 @@ def test_networks_compute_in_halves_and_losses_in_float32(all_units: None, name:
     parts = toy_parts(config, players=Players(Pictures(), Witness()), regularizers={})
     latents = torch.randn(16, 2)
     fake = parts.engine.generate(latents, None)
-    verdict = parts.engine.judge(fake, None, differentiable=False)
-    exact = parts.engine.judge(fake, None, differentiable=True)
+    (verdict,) = parts.engine.judge([fake], None, differentiable=False)
+    (exact,) = parts.engine.judge([fake], None, differentiable=True)
 
     assert seen == [precision.HALVES[name], torch.float32]
     assert fake.dtype == verdict.logits.dtype == torch.float32
