@@ -36,7 +36,7 @@ def measure(case: Case, device: torch.device, rounds: int, *, few: bool) -> Row:
     facts = contest.facts()
     found = alternate(
         {"plain": contest.plain, "ours": contest.ours, "by_hand": contest.by_hand, "product": contest.product},
-        rounds,
+        rounds * (1 if few else case.rounds),
         warm_up=0,  # each has its own
     )
     seen = contest.config.batch_size * contest.config.d_steps  # real pictures in a step

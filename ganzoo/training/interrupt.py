@@ -14,7 +14,8 @@ def interruptible(*, patient: bool = False) -> Iterator[threading.Event]:
     """An event that the first Ctrl-C or termination request sets; the second stops at once.
 
     A `patient` process only ever waits for the event to be noticed: torchrun passes on what the terminal has sent
-    already, and kills what does not end in time. Signals reach the main thread alone; in any other the event stays unset.
+    already, and kills what does not end in time. Signals reach the main thread alone; in any other the event stays
+    unset.
     """
     requested = threading.Event()
     if threading.current_thread() is not threading.main_thread():

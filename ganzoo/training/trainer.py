@@ -65,7 +65,7 @@ def train(
                 save_samples(state.average.network, parts, run.samples_file(state.step))
     if not run.samples_file(state.step).exists():  # a run that was cut short between its last two files
         save_samples(state.average.network, parts, run.samples_file(state.step))
-    if not recorder.is_over(state.step):
+    if not processes.agree(recorder.is_over(state.step)):  # their clocks may differ
         command = f"ganzoo train --resume {quote(str(run.path))}"
         raise Interrupted(f"Stopped at step {state.step:,}; all is saved. Go on: {command}")
     return state

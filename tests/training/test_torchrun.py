@@ -1,9 +1,12 @@
 """torchrun starts the processes, and starts them anew where one dies; the run goes on, and is not begun again."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 from crowd import files_in
@@ -32,8 +35,6 @@ main(sys.argv[1:])
 
 @pytest.fixture
 def free_port() -> str:
-    import socket
-
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return str(free.getsockname()[1])
@@ -76,3 +77,26 @@ def test_wrong_settings_end_the_job_before_anything_is_written(tmp_path: Path, f
     assert "A batch of 63 cannot be shared out evenly among 2 processes" in done.stderr
     assert "multiple of 2, such as 64" in done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_ctrl_c_saves_the_run_of_all_processes(tmp_path: Path, free_port: str) -> None:
+    """It reaches every process of the terminal, and torchrun asks them once more; all stop after the same step."""
+    settings = ["--minutes", "5", "--set", "checkpoint_every=1000000", "--set", "log_every=10", "--out", str(tmp_path)]
+    job = subprocess.Popen(
+        [*TORCHRUN, "--master-port", free_port, "-m", "ganzoo", "train", "vanilla-mlp", *settings],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
+        start_new_session=True,
+    )
+    run, patience = RunFolder(tmp_path / "vanilla-mlp-001"), monotonic() + 120
+    while not run.log() and monotonic() < patience:
+        sleep(0.1)
+    os.killpg(job.pid, signal.SIGINT)
+    _, said = job.communicate(timeout=120)
+
+    assert job.returncode != 0
+    assert said.count("all is saved. Go on: ganzoo train --resume") >= 1, said
+    assert "KeyboardInterrupt" not in said.replace("SignalException", "").split("torch/distributed/elastic")[0]
+    assert run.newest_checkpoint().stem == f"step-{run.log()[-1]['step']:08d}"
