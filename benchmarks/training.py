@@ -10,6 +10,7 @@ of `benchmarks.loops.by_hand`, which does the same and nothing else: the median 
 """
 
 import argparse
+import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -84,7 +85,7 @@ def main() -> None:
     """Measure, print, and write `training.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each case (default: 5)")
-    parser.add_argument("--cases", default="*", help="only those whose name matches, such as 'dcgan*bf16'")
+    parser.add_argument("--cases", default="*", help="measure only those again whose name matches, as 'dcgan*bf16'")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results")
     parser.add_argument("--quick", action="store_true", help="one round of two steps, to see that everything runs")
@@ -97,7 +98,14 @@ def main() -> None:
         rows.append(measure(case, torch.device(asked.device), 1 if asked.quick else asked.rounds, few=asked.quick))
         show([{key: rows[-1].get(key) for key in SHOWN}])
     command = shlex.join(["python", "-m", "benchmarks.training", *sys.argv[1:]])
-    print(write_results("training", command, rows, asked.out))
+    print(write_results("training", command, with_others(rows, asked.out / "training.json"), asked.out))
+
+
+def with_others(rows: Sequence[Row], path: Path) -> list[Row]:
+    """The rows, and those of other cases that were measured before, in the order of the cases."""
+    before = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+    found = {row["case"]: row for row in (*before, *rows)}
+    return [found[case.name] for case in CASES if case.name in found]
 
 
 if __name__ == "__main__":

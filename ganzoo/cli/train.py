@@ -42,7 +42,7 @@ import click
     "--keep",
     "keep_checkpoints",
     type=click.IntRange(min=1),
-    help="Checkpoints to keep, beside the best.  [default: 3]",
+    help="How many of the newest checkpoints to keep.  [default: 3]",
 )
 @click.option(
     "--log",

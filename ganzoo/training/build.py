@@ -45,10 +45,11 @@ class Components:
             return
         networks = (self.players.generator, self.players.discriminator)
         buffers = [buffer for network in networks for buffer in network.buffers() if buffer.is_floating_point()]
-        states = {name: component.state_dict() for name, component in self.stateful().items()}
+        components = {name: item for name, item in self.stateful().items() if name != "precision"}  # equal everywhere
+        states = {name: component.state_dict() for name, component in components.items()}
         values = [value for state in states.values() for value in state.values() if value.is_floating_point()]
         processes.average([*buffers, *values])
-        for name, component in self.stateful().items():
+        for name, component in components.items():
             component.load_state_dict(states[name])
 
     def stateful(self) -> dict[str, Stateful]:

@@ -61,14 +61,15 @@ class Engine:
                 parameter.grad = None  # makes room for the new ones
         total = self.precision.scaled(player, objective)
         gradients = torch.autograd.grad(total, own, retain_graph=keep_graph, allow_unused=True)
+        seen: set[int] = set()
         for parameter, gradient in zip(own, gradients, strict=True):
-            if add and parameter.grad is not None:
-                if gradient is not None:
-                    parameter.grad += gradient
-            elif gradient is None or gradient.stride() == parameter.stride():
-                parameter.grad = gradient
-            else:  # fused optimizers walk through the memory of both, whatever lies where
-                parameter.grad = torch.empty_like(parameter).copy_(gradient)
+            if gradient is None:
+                continue
+            if gradient.stride() != parameter.stride() or gradient.data_ptr() in seen:
+                # fused optimizers walk through the memory of both, and two parameters may be given the same tensor
+                gradient = torch.empty_like(parameter).copy_(gradient)  # noqa: PLW2901
+            seen.add(gradient.data_ptr())
+            parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
 
     def step(self, player: Player, optimizer: Optimizer) -> None:
         """One step of the optimizer, along the mean of all processes' gradients."""
@@ -93,18 +94,19 @@ def start_engine(
     channels_last = convolves and (device.type == "cpu" or precision.name != "fp32")
     if channels_last:
         networks = [network.to(memory_format=torch.channels_last) for network in networks]  # type: ignore[call-overload]
-    runs: Sequence[Any] = compiled(networks, device) if wants_compiler(config) else networks
+    compiles = wants_compiler(config, device)
+    runs: Sequence[Any] = [torch.compile(network) for network in networks] if compiles else networks
     return Players(*networks), Engine(
         device, precision, processes, convolves, channels_last, runs[0], runs[1], networks[1]
     )
 
 
-def wants_compiler(config: RunConfig) -> bool:
+def wants_compiler(config: RunConfig, device: torch.device) -> bool:
     """Whether to compile. Raises GanzooError where that is demanded and no compiler works."""
     if config.compile == "never":
         return False
     try:
-        torch.compile(torch.sin)(torch.ones(1))
+        torch.compile(torch.sin)(torch.ones(1, device=device))
     except Exception as error:  # what torch raises here differs from one version and one system to the next
         if config.compile == "always":
             raise GanzooError(
@@ -113,9 +115,3 @@ def wants_compiler(config: RunConfig) -> bool:
             ) from error
         return False
     return True
-
-
-def compiled(networks: Sequence[nn.Module], device: torch.device) -> list[Callable[..., Any]]:
-    """The networks through torch.compile; on a GPU as CUDA graphs, which spare it the wait for Python."""
-    mode = "reduce-overhead" if device.type == "cuda" else "default"
-    return [torch.compile(network, mode=mode) for network in networks]

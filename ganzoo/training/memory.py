@@ -5,14 +5,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
+from torch import nn
 
-from ganzoo.contracts import Batch
+from ganzoo.contracts import Batch, Player
 from ganzoo.core.config import RunConfig
 from ganzoo.core.errors import GanzooError
 from ganzoo.training.build import Components
 from ganzoo.training.noise import RowNoise
 from ganzoo.training.precision import has
-from ganzoo.training.trainer import meet, objective, total
+from ganzoo.training.trainer import acting, meet, objective, total, wants_gradients
 
 
 @contextmanager
@@ -36,7 +37,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 def advice(parts: Components, config: RunConfig) -> str:
     """What would fit, found by trying. The failed step's tensors must have been let go."""
     share = len(parts.draws.shares[0])
-    fitting = next((rows for rows in halves(share) if fits(parts, rows)), 0)
+    alone = parts.engine.processes.count == 1  # the others are waiting for this one, and cannot join in a try
+    fitting = next((rows for rows in halves(share) if not alone or fits(parts, rows)), 0)
     if not fitting:
         return "There is not enough memory for one sample at a time; set smaller networks."
     passes, smaller = config.accumulate * share // fitting, config.batch_size * fitting // share
@@ -72,12 +74,19 @@ def fits(parts: Components, rows: int) -> bool:
 
 
 def one_pass(parts: Components, rows: int) -> None:
+    """Forward and backward for both players, with the penalties of a first update."""
     whole = parts.draws.discriminator(0)[0]
     batch = first_of(whole, rows)
-    play = meet(parts, batch, parts.engine.generate(batch.latents, batch.labels))
-    for player, network in (("discriminator", parts.players.discriminator), ("generator", parts.players.generator)):
+    players: dict[Player, nn.Module] = {
+        "discriminator": parts.players.discriminator,
+        "generator": parts.players.generator,
+    }
+    active = {player: acting(parts, player, 0) for player in players}
+    slopes = any(map(wants_gradients, active.values()))
+    play = meet(parts, batch, parts.engine.generate(batch.latents, batch.labels), differentiable=slopes)
+    for player, network in players.items():
         weights = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        terms = objective(parts, player, play, {})  # type: ignore[arg-type]
+        terms = objective(parts, player, play, active[player])
         torch.autograd.grad(total(terms), weights, retain_graph=player == "discriminator", allow_unused=True)
 
 

@@ -4,8 +4,10 @@ import os
 import platform
 import warnings
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from ganzoo.catalog import Catalog
@@ -35,7 +37,7 @@ def surroundings(run: RunFolder) -> dict[str, Any]:
         found["data"]["digest"]
     except (KeyError, TypeError) as error:
         raise BadRun(f"{run.config_file} is damaged: it lacks {error}. Start a new run.") from error
-    return found | {key: facts[key] for key in ("launch",) if key in facts}
+    return found | {key: facts[key] for key in ("launch", "from") if key in facts}
 
 
 def changed(run: RunFolder, changes: Iterable[Change]) -> RunConfig:
@@ -43,11 +45,12 @@ def changed(run: RunFolder, changes: Iterable[Change]) -> RunConfig:
     config, given = run.config(), list(changes)
     check_one_length(given)
     values = {".".join(path): value for path, value in given}
-    fixed = [key for key in values if key not in BOOKKEEPING]
+    alike = {config.precision, values.get("precision")} <= {"fp32", "tf32"}  # tf32 is for GPUs alone
+    fixed = [key for key in values if key not in BOOKKEEPING and not (key == "precision" and alike)]
     if fixed:
         raise BadSetting(
             f"A resumed run keeps its {' and '.join(fixed)}; what may change is {', '.join(BOOKKEEPING)}. "
-            f"For another run that starts from these weights: ganzoo train {config.recipe} --from {run.path}"
+            f"For another run that starts from these weights: ganzoo train RECIPE --from {quote(str(run.path))}"
         )
     settings = parse_options(Settings, values, "")
     lengths = LENGTHS if any(key in LENGTHS for key in values) else ()
@@ -57,15 +60,27 @@ def changed(run: RunFolder, changes: Iterable[Change]) -> RunConfig:
 def check_resumable(run: RunFolder, config: RunConfig, parts: Components) -> None:
     """Raise BadSetting for changes that this run's networks do not allow."""
     networks = (parts.players.generator, parts.players.discriminator)
-    before = run.config().accumulate
-    if config.accumulate != before and any(map(has_batch_norm, networks)):
+    before = 1 if config.sync_batch_norm else run.facts()["machine"].get("processes", 1)
+    now = 1 if config.sync_batch_norm else parts.engine.processes.count
+    seen, sees = (config.batch_size // many for many in (before * run.config().accumulate, now * config.accumulate))
+    if seen != sees and any(map(has_batch_norm, networks)):
         raise BadSetting(
-            f"This run's batch norm sees one pass at a time, so it keeps its accumulate={before}; or start another run."
+            f"This run's batch norm sees {seen} samples at a time, and now would see {sees}: another algorithm; "
+            f"keep --accumulate {run.config().accumulate} and {before} processes, or start another run."
         )
     done = run.checkpoints()[-1:]
     total = config.total_steps(parts.draws.count)
     if done and 0 < total < step_of(done[0]):
         raise BadSetting(f"{run.path} has done {step_of(done[0]):,} steps, so it cannot end after {total:,}.")
+
+
+def check_shared_out(config: RunConfig, processes: Processes) -> None:
+    """Raise BadSetting where so many processes and passes do not divide the batch, which a resumed run keeps."""
+    if config.batch_size % (processes.count * config.accumulate):
+        raise BadSetting(
+            f"This run's batch of {config.batch_size} cannot be shared out evenly among {processes.count} processes "
+            f"with {config.accumulate} passes each; use numbers whose product divides it."
+        )
 
 
 def check_works(config: RunConfig, parts: Components) -> None:
@@ -131,7 +146,8 @@ def interrupted_run(out: Path, config: RunConfig) -> RunFolder | None:
         return None
     runs = sorted(out.glob("*/config.json"), key=lambda path: path.stat().st_mtime_ns)
     for run in (RunFolder(path.parent) for path in reversed(runs)):
-        same = replace(run.config(), precision=config.precision) == config
-        if same and run.facts().get("launch") == launch():
-            return run
+        with suppress(BadRun):  # another version's, or a damaged one, is none of ours
+            same = replace(run.config(), precision=config.precision) == config
+            if same and run.facts().get("launch") == launch():
+                return run
     return None

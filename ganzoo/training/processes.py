@@ -16,7 +16,7 @@ from torch import Tensor
 from torch import distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
-from ganzoo.core.errors import BadSetting, LostProcess
+from ganzoo.core.errors import BadSetting, LostProcess, UsageError
 
 T = TypeVar("T")
 
@@ -104,6 +104,10 @@ def joined(timeout: float) -> Iterator[Processes]:
         yield ALONE
         return
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    if "MASTER_ADDR" not in os.environ:
+        raise UsageError(
+            "WORLD_SIZE is set, but nobody has started several processes; use torchrun, or unset WORLD_SIZE."
+        )
     attempt, patience = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), timedelta(seconds=timeout)
     with watched():
         store, _, _ = next(rendezvous("env://", rank, count, timeout=patience))

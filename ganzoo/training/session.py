@@ -26,6 +26,7 @@ from ganzoo.training.prepare import (
     agreed_digest,
     changed,
     check_resumable,
+    check_shared_out,
     check_works,
     data_facts,
     interrupted_run,
@@ -65,7 +66,7 @@ def start(
     loggers = build_loggers(logs, catalog)
     with joined(config.timeout) as processes:
         display.quiet_unless(processes.leads)
-        earlier = processes.told(interrupted_run(out, config))
+        earlier = processes.told(interrupted_run(out, config) if processes.leads else None)
         if earlier is not None:
             display.say(f"Started anew by torchrun; going on with {earlier.path}.")
             return go_on(earlier, earlier.config(), catalog, device, display, processes, loggers)
@@ -86,10 +87,11 @@ def start(
                 "machine": machine(parts),
                 "data": data_facts(config, samples, catalog, digest),
                 **({"launch": launch()} if launch() else {}),
+                **({"from": str(origin.resolve())} if origin else {}),
             }
-            describe(run, config, facts, processes)
-            if begun is not None:
+            if begun is not None:  # before there is a run to resume
                 save_checkpoint(begun, parts, run, config.keep_checkpoints)
+            describe(run, config, facts, processes)
             return carry_out(run, config, parts, catalog, display, loggers)
 
 
@@ -131,6 +133,7 @@ def go_on(
         raise BadData(
             f"The data set is not the one that {run.path} was trained on; bring that back, or start a new run."
         )
+    check_shared_out(config, processes)
     with same_plugins(run), enough_to_start():
         parts = build(config, samples, catalog, pick_device(device), processes)
     check_works(config, parts)
@@ -173,7 +176,7 @@ def carry_out(
             closing(loggers if leads else {}, display) as logs,
         ):
             told: dict[str, Observer] = {"the display": display, **(observers(catalog) if leads else {}), **logs}
-            onlookers = Onlookers(observer(told, display), health, display, config.when_sick == "stop")
+            onlookers = Onlookers(observer(told, display), health, display, config.when_sick == "stop", leads)
             state = train_explained(parts, config, run, onlookers, display.say)
     except BaseException:
         with suppress(GanzooError):  # what stopped the run is what the user must hear of
@@ -207,13 +210,14 @@ class Onlookers:
     health: Health
     display: Display
     may_stop: bool
+    leads: bool = True  # of several processes one watches
     step: int = 0
     findings: Sequence[Finding] = ()  # for which the run was stopped
 
     def __call__(self, event: StepDone) -> bool:
         """Tell all, and the user what is wrong; answer whether the run shall stop for it."""
         self.tell(event)
-        found = self.health.look(event)
+        found = self.health.look(event) if self.leads else []
         for each in found:
             self.display.warn(str(each))
         if self.may_stop and found:

@@ -54,7 +54,7 @@ def train(
             state.step += 1
             recorder.add(state.step, moves.terms)
 
-            done = is_done(state.step, parts, config, recorder, interrupted)
+            done = is_done(state.step, parts, recorder, interrupted)
             if done or state.step % config.log_every == 0:
                 stop = bool(observe(recorder.log(state, moves)))
                 done = processes.agree(stop) or done
@@ -71,23 +71,23 @@ def train(
     return state
 
 
-def is_done(step: int, parts: Components, config: RunConfig, recorder: Recorder, interrupted: Event) -> bool:
-    """Whether that was the last step. Several processes agree on it, and so ask each other only once in a while."""
+def is_done(step: int, parts: Components, recorder: Recorder, interrupted: Event) -> bool:
+    """Whether that was the last step; all processes agree on it."""
     if recorder.total and step >= recorder.total:
         return True
-    if parts.engine.processes.count > 1 and step % config.log_every != 0:
-        return False
     return parts.engine.processes.agree(recorder.is_over(step) or interrupted.is_set())
 
 
 def alternate(state: TrainState, parts: Components, config: RunConfig) -> Moves:
     """`d_steps` updates of the discriminator, then one of the generator. Goodfellow et al. (2014), algorithm 1."""
+    d_terms: list[Terms] = []
     for update in range(state.step * config.d_steps, (state.step + 1) * config.d_steps):
         batches = parts.draws.discriminator(update)
-        d_play, d_terms = move(state, parts, "discriminator", update, batches)
+        d_play, terms = move(state, parts, "discriminator", update, batches)
+        d_terms.append(terms)
     batches = parts.draws.generator(state.step, batches)
     g_play, g_terms = move(state, parts, "generator", state.step, batches)
-    return moves_of(d_play, g_play, {"discriminator": d_terms, "generator": g_terms})
+    return moves_of(d_play, g_play, {"discriminator": mean(d_terms), "generator": g_terms})
 
 
 def move(
@@ -191,10 +191,11 @@ def total(terms: Terms) -> Tensor:
 
 
 def mean(passes: Sequence[Terms]) -> Terms:
-    """Each term's mean over the passes of one update, detached."""
+    """Each term's mean over the passes or updates that have it, detached."""
     if len(passes) == 1:
         return {name: value.detach() for name, value in passes[0].items()}
-    return {name: torch.stack([terms[name].detach() for terms in passes]).mean() for name in passes[0]}
+    names = dict.fromkeys(name for terms in passes for name in terms)
+    return {name: torch.stack([terms[name].detach() for terms in passes if name in terms]).mean() for name in names}
 
 
 def after_step(parts: Components, active: Mapping[str, Regularizer]) -> None:

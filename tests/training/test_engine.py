@@ -103,6 +103,20 @@ def test_a_gradient_lies_in_memory_as_its_parameter_does() -> None:
     torch.testing.assert_close(weight.detach(), expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("passes", [1, 2, 4])
+def test_parameters_that_autograd_gives_the_same_tensor_keep_gradients_of_their_own(passes: int) -> None:
+    """The gradient of a sum is handed to both of its terms as it is; adding to one must not add to the other."""
+    one, other = nn.Parameter(torch.zeros(3)), nn.Parameter(torch.zeros(3))
+    optimizer = torch.optim.SGD([one, other], 0.1)
+    _, engine = start_engine(Players(ToyGenerator(), ToyDiscriminator()), toy_config(), CPU, ALONE)
+    for number in range(passes):
+        objective = ((one + other) * torch.ones(3)).sum() / passes
+        engine.set_gradients("generator", optimizer, objective, add=number > 0)
+    assert one.grad is not None and other.grad is not None
+    assert one.grad.tolist() == other.grad.tolist() == pytest.approx([1.0] * 3)
+    assert one.grad.data_ptr() != other.grad.data_ptr()
+
+
 class Doubled(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

@@ -48,7 +48,9 @@ def test_accumulate_may_change_only_where_no_batch_norm_would_notice(tmp_path: P
     run = ganzoo.train("vanilla-mlp", out=tmp_path, **SMALL)
     ganzoo.resume(run, steps=8, accumulate=4, quiet=True)
     normed = ganzoo.train("dcgan-small", dataset="digits", out=tmp_path, **SMALL | {"steps": 2})
-    with pytest.raises(BadSetting, match=r"batch norm sees one pass at a time, so it keeps its accumulate=1"):
+    with pytest.raises(
+        BadSetting, match=r"batch norm sees 8 samples at a time, and now would see 2.*--accumulate 1 and 1"
+    ):
         ganzoo.resume(normed, steps=4, accumulate=4, quiet=True)
 
 
@@ -63,7 +65,23 @@ def test_a_run_that_begins_with_another_s_weights_says_so_and_resumes_without_it
             assert torch.equal(first[key], value), key
     assert any(not torch.equal(last[key], first[key]) for key in first)
     assert not any("exp_avg" in key for key in first), "optimizers start anew"
+    assert run.facts()["from"] == str(whole.path)
     ganzoo.resume(run, steps=2, quiet=True)
+
+
+def test_a_batch_that_is_kept_must_be_divided(tmp_path: Path) -> None:
+    run = ganzoo.train("vanilla-mlp", out=tmp_path, **SMALL)
+    with pytest.raises(BadSetting, match=r"batch of 8 cannot be shared out evenly among 1 processes with 3 passes"):
+        ganzoo.resume(run, steps=9, accumulate=3, quiet=True)
+
+
+def test_a_run_that_was_begun_in_tf32_goes_on_where_there_is_none(tmp_path: Path) -> None:
+    run = ganzoo.train("vanilla-mlp", out=tmp_path, precision="fp32", **SMALL)
+    text = run.config_file.read_text()
+    run.config_file.write_text(text.replace('"precision": "fp32"', '"precision": "tf32"'))
+    with pytest.raises(GanzooError, match="does not compute in tf32; use --precision fp32"):
+        ganzoo.resume(run, steps=7, quiet=True)
+    ganzoo.resume(run, steps=7, precision="fp32", quiet=True)
 
 
 def test_weights_that_do_not_fit_are_named_before_anything_is_written(tmp_path: Path, whole: RunFolder) -> None:

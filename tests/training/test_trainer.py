@@ -174,6 +174,19 @@ def test_a_regularizer_acts_every_interval_and_after_its_player_s_step(tmp_path:
     assert max(p.abs().max().item() for p in state.players.discriminator.parameters()) <= 0.01
 
 
+def test_the_log_has_the_terms_of_all_updates_of_the_discriminator(tmp_path: Path) -> None:
+    """A penalty in every second of two updates a step is in every line, though the last update never has it."""
+
+    class Every2(Regularizer):
+        interval = 2
+
+        def terms(self, play: Play, players: Players) -> Terms:
+            return {"one": play.on_fake.logits.sum() * 0 + 1}
+
+    train_toy(tmp_path, toy_config(steps=4, d_steps=2, log_every=1), regularizers={"every2": Every2()})
+    assert [line["terms"]["discriminator/every2/one"] for line in RunFolder(tmp_path).log()] == [1.0] * 4
+
+
 def test_an_augmentation_changes_all_that_the_discriminator_sees(tmp_path: Path) -> None:
     seen: list[float] = []
 
