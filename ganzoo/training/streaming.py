@@ -1,8 +1,10 @@
 """Real samples that do not fit where training needs them: read ahead of the updates, by processes of their own."""
 
 import contextlib
+import ctypes
 import multiprocessing
 import signal
+import sys
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +28,8 @@ from ganzoo.training.order import Order
 ENDED = {signal.SIGINT, signal.SIGTERM}  # what ends the run, which then ends its workers
 PATIENCE = 2  # seconds in which workers end by themselves
 MOMENT = 0.2  # seconds
+
+PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux's <sys/prctl.h>
 
 
 class Labelled(NamedTuple):
@@ -168,9 +172,11 @@ def can_be_sent(data: Data) -> bool:
 
 
 def settle(_worker: int) -> None:
-    """Ctrl-C reaches all processes of a terminal; only the run decides what it means."""
+    """Ctrl-C reaches all processes of a terminal; only the run decides what it means, and its end is theirs."""
     for number in ENDED:
         signal.signal(number, signal.SIG_IGN)
+    if sys.platform == "linux":  # elsewhere torch looks for the parent every few seconds
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 @contextlib.contextmanager
