@@ -232,7 +232,12 @@ def test_real_pictures_are_moved_anew_at_each_update() -> None:
 
 def test_what_is_off_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ganzoo.training.draws.moved", None)  # whoever calls it fails
-    draws(data=pictures(), batch=6).discriminator(0)
+    data = pictures()
+    (batch,) = draws(data=data, batch=6).discriminator(0)
+    known = {to_unit_range(torch.from_numpy(row)).numpy().tobytes() for row in data.samples}
+    assert {row.numpy().tobytes() for row in batch.real} <= known, "as they are in the data set"
+    with pytest.raises(TypeError):
+        draws(data=data, batch=6, mirror=True).discriminator(0)
 
 
 @pytest.mark.parametrize("settings", [{"mirror": True}, {"shift": 1}])
