@@ -11,7 +11,10 @@ from pathlib import Path
 from ganzoo.core.errors import GanzooError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-UNFINISHED = re.compile(r"\..+\.\d+\.tmp")  # the file's own name, and the number of the process that writes it
+UNFINISHED = re.compile(
+    r"\..+\.\d+\.tmp"  # the file's own name, and the number of the process that writes it
+    r"|\.tmp[A-Za-z0-9]{6}"  # what safetensors writes first
+)
 
 
 @contextmanager
@@ -50,7 +53,7 @@ def flush_folder(folder: Path) -> None:
 
 def leftovers(folder: Path) -> list[Path]:
     """The unfinished files in `folder`, of processes that were killed or still write."""
-    return sorted(path for path in folder.glob(".*.tmp") if UNFINISHED.fullmatch(path.name))
+    return sorted(path for path in folder.glob(".*") if UNFINISHED.fullmatch(path.name))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -87,6 +87,13 @@ def test_an_unfinished_file_is_known_by_its_name(tmp_path: Path) -> None:
     assert leftovers(tmp_path / "missing") == []
 
 
+def test_what_safetensors_leaves_when_it_is_killed_is_known_too(tmp_path: Path) -> None:
+    """It writes into a file with a name of its own, which it then renames."""
+    (tmp_path / ".tmpVxpWhK").touch()
+    (tmp_path / ".tmp-mine").touch()
+    assert leftovers(tmp_path) == [tmp_path / ".tmpVxpWhK"]
+
+
 def test_a_known_digest(tmp_path: Path) -> None:
     """SHA-256 of "abc", FIPS 180-2, appendix B.1."""
     path = tmp_path / "abc"
