@@ -3,9 +3,10 @@
 from ganzoo.core.errors import BadData, BadSetting, GanzooError
 from ganzoo.core.events import StepDone
 from ganzoo.core.hookspecs import hookimpl
-from ganzoo.core.schedule import Schedule
+from ganzoo.core.schedule import Schedule, Scheduled, value_at
 from ganzoo.core.specs import (
     AugmentationSpec,
+    Code,
     Data,
     DatasetSpec,
     DiscriminatorSpec,
@@ -20,12 +21,14 @@ from ganzoo.core.specs import (
     Rows,
     SampleSpec,
     Source,
+    WrapperSpec,
 )
 
 __all__ = [
     "AugmentationSpec",
     "BadData",
     "BadSetting",
+    "Code",
     "Data",
     "DatasetSpec",
     "DiscriminatorSpec",
@@ -41,7 +44,10 @@ __all__ = [
     "Rows",
     "SampleSpec",
     "Schedule",
+    "Scheduled",
     "Source",
     "StepDone",
+    "WrapperSpec",
     "hookimpl",
+    "value_at",
 ]

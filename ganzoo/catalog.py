@@ -22,6 +22,7 @@ from ganzoo.core.specs import (
     LossSpec,
     RegularizerSpec,
     Spec,
+    WrapperSpec,
 )
 
 Item = TypeVar("Item", bound=Spec | Path)
@@ -64,6 +65,7 @@ class Catalog:
     recipes: Shelf[Path] = field(default_factory=lambda: Shelf("recipe"))
     generators: Shelf[GeneratorSpec] = field(default_factory=lambda: Shelf("generator"))
     discriminators: Shelf[DiscriminatorSpec] = field(default_factory=lambda: Shelf("discriminator"))
+    wrappers: Shelf[WrapperSpec] = field(default_factory=lambda: Shelf("wrapper"))
     losses: Shelf[LossSpec] = field(default_factory=lambda: Shelf("loss"))
     regularizers: Shelf[RegularizerSpec] = field(default_factory=lambda: Shelf("regularizer"))
     augmentations: Shelf[AugmentationSpec] = field(default_factory=lambda: Shelf("augmentation"))

@@ -92,6 +92,8 @@ class Play:
     fake: Float[Tensor, "batch *sample"]
     on_real: Verdict | None
     on_fake: Verdict
+    player: Player = "discriminator"  # whose update this is
+    step: int = 0  # generator updates done before, for what follows a schedule
 
 
 @runtime_checkable
@@ -120,7 +122,7 @@ class Regularizer:
     One with state also has `state_dict() -> dict[str, Tensor]` and `load_state_dict(state)`.
     """
 
-    player: Player = "discriminator"
+    player: Player | Literal["both"] = "discriminator"  # of "both", `play.player` says whose update it is
     interval: int = 1  # acts in every `interval`-th update of its player
     needs_sample_gradients: bool = False  # whether `play`'s samples shall require gradients
 
@@ -138,6 +140,15 @@ class Augmentation(Protocol):
 
     def __call__(self, samples: Float[Tensor, "batch *sample"], noise: Noise) -> Float[Tensor, "batch *sample"]:
         """Real and fake samples come in calls of their own; random draws come from `noise`."""
+        ...
+
+
+@runtime_checkable
+class Adapts(Protocol):
+    """An augmentation that follows how the game goes, as its strength may."""
+
+    def adapt(self, play: Play) -> None:
+        """Learn from the last play of the discriminator's update, without gradients."""
         ...
 
 

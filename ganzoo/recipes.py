@@ -23,7 +23,7 @@ SLOTS = {  # table in a recipe → shelf of the catalog; one component each
     "discriminator": "discriminators",
     "loss": "losses",
 }
-LISTS = ("regularizers", "augmentations")  # tables of any number of components, by name
+LISTS = ("regularizers", "augmentations", "wrappers")  # tables of any number of components, by name
 
 
 def find_recipe(name: str, catalog: Catalog) -> Recipe:
@@ -135,7 +135,12 @@ def check_known(table: Mapping[str, Any]) -> None:
 
 def check_updates(settings: Settings) -> None:
     """Raise BadSetting for settings that contradict each other."""
-    if settings.updates == "simultaneous" and settings.d_steps != 1:
+    if settings.updates == "alternating":
+        return
+    if settings.d_steps != 1:
         raise BadSetting(
             f"Simultaneous updates have one discriminator step each; set d_steps=1, not {settings.d_steps}."
         )
+    for name in ("d_burst", "unroll"):
+        if getattr(settings, name):
+            raise BadSetting(f"Simultaneous updates have no {name}; set updates=alternating, or leave {name} out.")

@@ -15,6 +15,7 @@ from ganzoo.core.specs import (
     LoggerSpec,
     LossSpec,
     RegularizerSpec,
+    WrapperSpec,
 )
 
 hookspec = pluggy.HookspecMarker("ganzoo")
@@ -30,6 +31,12 @@ def ganzoo_generators() -> Iterable[GeneratorSpec]:
 @hookspec
 def ganzoo_discriminators() -> Iterable[DiscriminatorSpec]:
     """Discriminators and critics, for `discriminator.name` in a recipe."""
+    return ()
+
+
+@hookspec
+def ganzoo_wrappers() -> Iterable[WrapperSpec]:
+    """What makes a discriminator of another one, for the list `wrappers` in a recipe."""
     return ()
 
 

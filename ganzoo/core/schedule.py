@@ -32,6 +32,9 @@ class Schedule:
         return self.start + (self.end - self.start) * progress
 
 
-def value_at(value: float | Schedule, step: int) -> float:
+Scheduled = float | Schedule
+
+
+def value_at(value: Scheduled, step: int) -> float:
     """A setting's value after `step` generator updates, whether it changes or not."""
     return value.at(step) if isinstance(value, Schedule) else value

@@ -21,11 +21,25 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """The part of a latent that a discriminator may read back from a sample: its first columns, in this order."""
+
+    categories: tuple[int, ...] = ()  # of each categorical variable, one column for each of its values: one-hot
+    continuous: int = 0  # variables of one column each
+
+    @property
+    def size(self) -> int:
+        """Columns in all."""
+        return sum(self.categories) + self.continuous
+
+
+@dataclass(frozen=True, slots=True)
 class SampleSpec:
     """One sample of a dataset; networks are built from it and never ask the user for sizes."""
 
     shape: tuple[int, ...]  # (C, H, W) for pictures, (D,) for points
     num_classes: int = 0  # 0 = unlabelled
+    code: Code = Code()  # of the prior, where it has one
 
     @property
     def is_picture(self) -> bool:
@@ -57,6 +71,7 @@ class GeneratorSpec(Spec):
     """`build(sample, Z, options)`: a module (latents [N, Z], labels [N] | None) → samples [N, S...]."""
 
     build: "Callable[[SampleSpec, int, Any], nn.Module]"
+    conditional: bool = False  # whether it reads labels, and cannot do without
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +80,18 @@ class DiscriminatorSpec(Spec):
 
     build: "Callable[[SampleSpec, Any], nn.Module]"
     row_wise: bool = False  # each verdict depends on its own sample alone, so that real and fake may share a pass
+    conditional: bool = False  # whether it reads labels, or the classes' number, and cannot do without
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrapperSpec(Spec):
+    """`build(inner, sample, options)`: a discriminator made of another one, which `inner(sample)` builds.
+
+    `inner` may be asked for other samples than the data's, and the verdict may have fewer rows than there are samples.
+    """
+
+    build: "Callable[[Callable[[SampleSpec], nn.Module], SampleSpec, Any], nn.Module]"
+    row_wise: bool = False  # whether it is, where the discriminator that it wraps is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
 """From a RunConfig to live components."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from ganzoo.core.config import Choice, RunConfig
 from ganzoo.core.errors import BadData, BadRun, BadSetting, UnknownName
 from ganzoo.core.options import parse_options
 from ganzoo.core.run_folder import RunFolder
-from ganzoo.core.specs import Data, SampleSpec
+from ganzoo.core.specs import Code, Data, SampleSpec
 from ganzoo.latents import Latents
 from ganzoo.training.draws import Draws
 from ganzoo.training.engine import Engine, start_engine
@@ -71,9 +72,9 @@ def build(
         )
     seed_torch(config.seed, "weights", 0)
     prior = build_prior(config, catalog)
+    check_labels(config, data.spec, catalog)
     generator = build_generator(config, data.spec, catalog)
-    judge = catalog.discriminators[config.discriminator.name]
-    discriminator = judge.build(data.spec, options_of(config.discriminator, catalog.discriminators))
+    discriminator, row_wise = build_discriminator(config, data.spec, catalog)
     players, engine = start_engine(Players(generator, discriminator), config, device, processes)
     draws = Draws(data, prior, config, device, processes.shares(config.batch_size, config.accumulate))
     if isinstance(generator, StartsFromData):
@@ -81,7 +82,7 @@ def build(
     return Components(
         sample=data.spec,
         players=players,
-        row_wise=judge.row_wise,
+        row_wise=row_wise,
         loss=catalog.losses[config.loss.name].build(options_of(config.loss, catalog.losses)),
         regularizers=build_list(config.regularizers, catalog.regularizers),
         augmentations=build_list(config.augmentations, catalog.augmentations),
@@ -106,9 +107,45 @@ def build_prior(config: RunConfig, catalog: Catalog) -> Latents:
 
 def build_generator(config: RunConfig, sample: SampleSpec, catalog: Catalog) -> nn.Module:
     """The generator with fresh weights; export fills it with a run's."""
-    size = build_prior(config, catalog).size
+    prior = build_prior(config, catalog)
     options = options_of(config.generator, catalog.generators)
-    return catalog.generators[config.generator.name].build(sample, size, options)
+    return catalog.generators[config.generator.name].build(with_code(sample, prior), prior.size, options)
+
+
+def build_discriminator(config: RunConfig, sample: SampleSpec, catalog: Catalog) -> tuple[nn.Module, bool]:
+    """The discriminator within its wrappers, and whether its verdict on a sample depends on no other sample."""
+    spec = catalog.discriminators[config.discriminator.name]
+    options, row_wise = options_of(config.discriminator, catalog.discriminators), spec.row_wise
+    make = partial(flipped, spec.build, options)
+    for name, values in config.wrappers.items():
+        wrapper = catalog.wrappers[name]
+        inside = options_of(Choice(name=name, options=values), catalog.wrappers)
+        make = partial(flipped, partial(wrapper.build, make), inside)
+        row_wise = row_wise and wrapper.row_wise
+    return make(with_code(sample, build_prior(config, catalog))), row_wise
+
+
+def flipped(build: Callable[[SampleSpec, Any], nn.Module], options: Any, sample: SampleSpec) -> nn.Module:
+    return build(sample, options)
+
+
+def with_code(sample: SampleSpec, prior: Latents) -> SampleSpec:
+    """The samples together with the part of their latents that can be read back."""
+    return replace(sample, code=getattr(prior, "code", Code()))
+
+
+def check_labels(config: RunConfig, sample: SampleSpec, catalog: Catalog) -> None:
+    """Raise BadData where a network needs labels and the data has none."""
+    chosen = (
+        (config.generator.name, catalog.generators[config.generator.name]),
+        (config.discriminator.name, catalog.discriminators[config.discriminator.name]),
+    )
+    for name, spec in chosen:
+        if spec.conditional and not sample.num_classes:
+            raise BadData(
+                f"{name} needs labels, and {config.dataset.name} has none; take labelled data, such as a folder of "
+                "pictures for each class, or a recipe without labels."
+            )
 
 
 def options_of(choice: Choice, shelf: Shelf[Any]) -> Any:

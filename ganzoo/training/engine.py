@@ -1,11 +1,12 @@
 """How the machine computes what the trainer asks for: device, numbers, memory format, compilation, processes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.optim import Optimizer
 
 from ganzoo.contracts import Player, Players, Verdict
@@ -29,7 +30,7 @@ class Engine:
     channels_last: bool  # memory format of pictures and of the convolutions' weights
     generator: Callable[..., Tensor]  # the players' networks, compiled where that was asked for
     discriminator: Callable[..., Verdict]
-    eager_discriminator: Callable[..., Verdict]
+    eager_discriminator: nn.Module
 
     def generate(self, latents: Tensor, labels: Tensor | None) -> Tensor:
         """Samples [N, S...] in float32 at least."""
@@ -37,14 +38,25 @@ class Engine:
             samples = self.generator(latents, labels)
         return samples.float() if self.precision.half else samples
 
-    def judge(self, kinds: Sequence[Tensor], labels: Tensor | None, *, differentiable: bool) -> list[Verdict]:
+    def judge(
+        self,
+        kinds: Sequence[Tensor],
+        labels: Tensor | None,
+        *,
+        differentiable: bool = False,
+        parameters: Mapping[str, Tensor] | None = None,
+    ) -> list[Verdict]:
         """The verdicts, in float32 at least, on batches of samples that go through the discriminator one by one.
 
         With `differentiable`, gradients with respect to the samples can themselves be differentiated, and are computed
-        in float32: compiled graphs cannot do the first, and penalties need the second.
+        in float32: compiled graphs cannot do the first, and penalties need the second. `parameters` stand in for the
+        discriminator's own, in float32 too.
         """
         if self.channels_last:
             kinds = [samples.contiguous(memory_format=torch.channels_last) for samples in kinds]
+        if parameters is not None:
+            network, given = self.eager_discriminator, dict(parameters)
+            return [functional_call(network, given, (samples, labels)) for samples in kinds]
         if differentiable:
             return [self.eager_discriminator(samples, labels) for samples in kinds]
         with self.precision.passes():  # one for all, so that weights are rounded once

@@ -19,14 +19,16 @@ POINTS = 2000
 def save_samples(generator: nn.Module, parts: Components, path: Path) -> None:
     """Draw from seeds 0, 1, 2… with the averaged generator, in eval mode. Uses none of the run's random numbers.
 
-    Of several processes one looks.
+    The labels of labelled data take turns. Of several processes one looks.
     """
     if not parts.engine.processes.leads:
         return
     count = PICTURES if parts.sample.is_picture else POINTS
     prior, device = parts.prior, parts.engine.device
     latents = prior.from_words(seed_words(np.arange(count), prior.words))
-    samples = generator(torch.from_numpy(latents).to(device), None).cpu().numpy()
+    classes = parts.sample.num_classes
+    labels = torch.arange(count, device=device) % classes if classes else None
+    samples = generator(torch.from_numpy(latents).to(device), labels).cpu().numpy()
     if parts.sample.is_picture:
         save_view(to_uint8(samples), path)
     else:

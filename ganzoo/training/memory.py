@@ -11,9 +11,10 @@ from ganzoo.contracts import Batch, Player
 from ganzoo.core.config import RunConfig
 from ganzoo.core.errors import GanzooError
 from ganzoo.training.build import Components
+from ganzoo.training.encounter import meet, total
 from ganzoo.training.noise import RowNoise
 from ganzoo.training.precision import has
-from ganzoo.training.trainer import acting, meet, objective, total, wants_gradients
+from ganzoo.training.trainer import acting, objective, wants_gradients
 
 
 @contextmanager
@@ -86,7 +87,7 @@ def one_pass(parts: Components, rows: int) -> None:
     play = meet(parts, batch, parts.engine.generate(batch.latents, batch.labels), differentiable=slopes)
     for player, network in players.items():
         weights = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        terms = objective(parts, player, play, active[player])
+        terms = objective(parts, replace(play, player=player), active[player])
         torch.autograd.grad(total(terms), weights, retain_graph=player == "discriminator", allow_unused=True)
 
 

@@ -77,7 +77,7 @@ class Recorder:
         self.check()
         (real, fake, value, apart), terms = self.seen(moves)
         now = perf_counter()
-        seen = (state.step - self.last_step) * self.config.d_steps * self.config.batch_size
+        updates = self.config.d_updates(state.step).start - self.config.d_updates(self.last_step).start
         networks = {"generator": state.players.generator, "discriminator": state.players.discriminator}
         optimizers = {"generator": state.generator_optimizer, "discriminator": state.discriminator_optimizer}
         event = StepDone(
@@ -93,7 +93,7 @@ class Recorder:
             largest_logit=torch.cat([moves.on_real, moves.on_fake]).abs().max().item(),
             spread=apart,
             memory=most_memory(moves.fake.device),
-            samples_per_second=seen / (now - self.last_time),
+            samples_per_second=updates * self.config.batch_size / (now - self.last_time),
             seconds=now - self.started,
         )
         self.sums.clear()

@@ -2,21 +2,20 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import reduce
-from operator import add
 from shlex import quote
 from threading import Event
 
 import torch
-from torch import Tensor
 
-from ganzoo.contracts import Batch, Noise, Play, Player, Regularizer, Terms
+from ganzoo.contracts import Adapts, Batch, Play, Player, Regularizer, Terms
 from ganzoo.core.config import RunConfig
 from ganzoo.core.errors import BadPlugin, Interrupted
 from ganzoo.core.events import StepDone
 from ganzoo.core.run_folder import RunFolder
+from ganzoo.core.schedule import value_at
 from ganzoo.training.build import Components
 from ganzoo.training.checkpoint import load_checkpoint, save_checkpoint
+from ganzoo.training.encounter import foreseen, meet, total
 from ganzoo.training.interrupt import interruptible
 from ganzoo.training.looking import save_samples
 from ganzoo.training.moves import Moves
@@ -50,7 +49,7 @@ def train(
             state.follow_schedules(config)
             moves = one_step(state, parts, config)
             parts.share_state()
-            state.average.update(state.step)
+            state.average.update(state.step, value_at(config.ema_decay, state.step))
             state.step += 1
             recorder.add(state.step, moves.terms)
 
@@ -81,33 +80,45 @@ def is_done(step: int, parts: Components, recorder: Recorder, interrupted: Event
 def alternate(state: TrainState, parts: Components, config: RunConfig) -> Moves:
     """`d_steps` updates of the discriminator, then one of the generator. Goodfellow et al. (2014), algorithm 1."""
     d_terms: list[Terms] = []
-    for update in range(state.step * config.d_steps, (state.step + 1) * config.d_steps):
+    for update in config.d_updates(state.step):
         batches = parts.draws.discriminator(update)
-        d_play, terms = move(state, parts, "discriminator", update, batches)
+        d_play, terms = move(state, parts, config, "discriminator", update, batches)
         d_terms.append(terms)
     batches = parts.draws.generator(state.step, batches)
-    g_play, g_terms = move(state, parts, "generator", state.step, batches)
+    g_play, g_terms = move(state, parts, config, "generator", state.step, batches)
     return moves_of(d_play, g_play, {"discriminator": mean(d_terms), "generator": g_terms})
 
 
 def move(
-    state: TrainState, parts: Components, player: Player, update: int, batches: Sequence[Batch]
+    state: TrainState, parts: Components, config: RunConfig, player: Player, update: int, batches: Sequence[Batch]
 ) -> tuple[Play, Terms]:
     """One update of one player, whose gradient is computed in as many passes as there are batches."""
     engine, optimizer = parts.engine, state.optimizers[player]
     seed_torch(parts.draws.seed, player, update, engine.processes.rank)
     active = acting(parts, player, update)
     with_real = player == "discriminator" or parts.loss.needs_real_for_generator
+    ahead = config.unroll if player == "generator" else None
     done: list[Terms] = []
     for batch in batches:
         with torch.set_grad_enabled(player == "generator"):
             fake = engine.generate(batch.latents, batch.labels)
-        play = meet(parts, batch, fake, with_real=with_real, differentiable=wants_gradients(active))
-        terms = objective(parts, player, play, active)
+        parameters = foreseen(parts, batch, fake, state.step, ahead) if ahead else None
+        differentiable = wants_gradients(active)
+        play = meet(
+            parts,
+            batch,
+            fake,
+            player,
+            state.step,
+            with_real=with_real,
+            differentiable=differentiable,
+            parameters=parameters,
+        )
+        terms = objective(parts, play, active)
         engine.set_gradients(player, optimizer, total(terms) / len(batches), add=bool(done))
         done.append(terms)
     engine.step(player, optimizer)
-    after_step(parts, active)
+    after_step(parts, play, active)
     return play, mean(done)
 
 
@@ -119,45 +130,19 @@ def move_at_once(state: TrainState, parts: Components, config: RunConfig) -> Mov
     done: dict[Player, list[Terms]] = {player: [] for player in state.optimizers}
     for batch in batches:
         fake = engine.generate(batch.latents, batch.labels)
-        play = meet(parts, batch, fake, differentiable=any(map(wants_gradients, active.values())))
-        terms = {player: objective(parts, player, play, active[player]) for player in state.optimizers}
+        differentiable = any(map(wants_gradients, active.values()))
+        play = meet(parts, batch, fake, "discriminator", state.step, differentiable=differentiable)
+        plays = {player: replace(play, player=player) for player in state.optimizers}
+        terms = {player: objective(parts, plays[player], active[player]) for player in state.optimizers}
         for player, optimizer in state.optimizers.items():
             share, first = total(terms[player]) / len(batches), player == "discriminator"
             engine.set_gradients(player, optimizer, share, add=bool(done[player]), keep_graph=first)
             done[player].append(terms[player])
     for player, optimizer in state.optimizers.items():
         engine.step(player, optimizer)
-    for regularizers in active.values():
-        after_step(parts, regularizers)
+    for player, regularizers in active.items():
+        after_step(parts, plays[player], regularizers)
     return moves_of(play, play, {player: mean(terms) for player, terms in done.items()})
-
-
-def meet(
-    parts: Components, batch: Batch, fake: Tensor, *, with_real: bool = True, differentiable: bool = False
-) -> Play:
-    """The discriminator looks at both kinds of samples, together only where that changes nothing.
-
-    With `differentiable`, both kinds require gradients, and those can be differentiated themselves.
-    """
-    if differentiable:
-        batch = replace(batch, real=batch.real.requires_grad_())
-        fake = fake if fake.requires_grad else fake.requires_grad_()
-    seen, judge = augmented(parts, fake, batch.noise), parts.engine.judge
-    if not with_real:
-        return Play(batch, fake, None, *judge([seen], batch.labels, differentiable=differentiable))
-    shown = augmented(parts, batch.real, batch.noise)
-    if parts.row_wise and not differentiable:
-        labels = None if batch.labels is None else torch.cat([batch.labels, batch.labels])
-        (verdict,) = judge([torch.cat([shown, seen])], labels, differentiable=False)
-        return Play(batch, fake, *verdict.split(len(fake)))
-    return Play(batch, fake, *judge([shown, seen], batch.labels, differentiable=differentiable))
-
-
-def augmented(parts: Components, samples: Tensor, noise: Noise) -> Tensor:
-    """What the discriminator sees of them."""
-    for augment in parts.augmentations.values():
-        samples = augment(samples, noise)
-    return samples
 
 
 def acting(parts: Components, player: Player, update: int) -> dict[str, Regularizer]:
@@ -165,7 +150,7 @@ def acting(parts: Components, player: Player, update: int) -> dict[str, Regulari
     return {
         name: regularizer
         for name, regularizer in parts.regularizers.items()
-        if regularizer.player == player and update % regularizer.interval == 0
+        if regularizer.player in (player, "both") and update % regularizer.interval == 0
     }
 
 
@@ -173,8 +158,9 @@ def wants_gradients(active: Mapping[str, Regularizer]) -> bool:
     return any(regularizer.needs_sample_gradients for regularizer in active.values())
 
 
-def objective(parts: Components, player: Player, play: Play, active: Mapping[str, Regularizer]) -> Terms:
-    """All that the player minimises, by name."""
+def objective(parts: Components, play: Play, active: Mapping[str, Regularizer]) -> Terms:
+    """All that the player whose update it is minimises, by name."""
+    player = play.player
     terms = dict(getattr(parts.loss, player)(play))
     for name, regularizer in active.items():
         terms |= {f"{name}/{key}": value for key, value in regularizer.terms(play, parts.players).items()}
@@ -186,10 +172,6 @@ def objective(parts: Components, player: Player, play: Play, active: Mapping[str
     return terms
 
 
-def total(terms: Terms) -> Tensor:
-    return reduce(add, terms.values())
-
-
 def mean(passes: Sequence[Terms]) -> Terms:
     """Each term's mean over the passes or updates that have it, detached."""
     if len(passes) == 1:
@@ -198,9 +180,14 @@ def mean(passes: Sequence[Terms]) -> Terms:
     return {name: torch.stack([terms[name].detach() for terms in passes if name in terms]).mean() for name in names}
 
 
-def after_step(parts: Components, active: Mapping[str, Regularizer]) -> None:
+@torch.no_grad()
+def after_step(parts: Components, play: Play, active: Mapping[str, Regularizer]) -> None:
+    """Let those act that do so when a player has stepped; `play` is the last of its update."""
     for regularizer in active.values():
         regularizer.after_step(parts.players)
+    for augmentation in parts.augmentations.values():
+        if play.player == "discriminator" and isinstance(augmentation, Adapts):
+            augmentation.adapt(play)
 
 
 def moves_of(d_play: Play, g_play: Play, terms: Mapping[Player, Terms]) -> Moves:

@@ -18,11 +18,12 @@ from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.specs import Data
 from ganzoo.training import precision
 from ganzoo.training.checkpoint import read_checkpoint
+from ganzoo.training.encounter import meet
 from ganzoo.training.engine import start_engine
 from ganzoo.training.precision import Precision, has, pick_precision
 from ganzoo.training.processes import ALONE
 from ganzoo.training.state import TrainState
-from ganzoo.training.trainer import alternate, meet, move_at_once
+from ganzoo.training.trainer import alternate, move_at_once
 
 UNITS = {"amx_bf16": True, "avx512_fp16": True}
 

@@ -19,6 +19,7 @@ from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.schedule import Schedule
 from ganzoo.core.specs import Data
 from ganzoo.training import recorder, trainer
+from ganzoo.training.encounter import meet
 from ganzoo.training.state import MovingAverage, TrainState, build_optimizer
 from ganzoo_vanilla.losses import Minimax, NonSaturating
 
@@ -280,13 +281,13 @@ def test_optimizers_follow_their_schedules(name: Any) -> None:
 def test_the_average_follows_its_closed_form_with_warm_up_and_includes_buffers() -> None:
     """Mean of parameter and buffer values 1, 2, 3… by hand; the decay is min(0.9, (1 + n) / (10 + n)) at update n."""
     network = nn.BatchNorm1d(1)
-    average = MovingAverage(network, 0.9)
+    average = MovingAverage(network)
     expected_weight, expected_mean = 1.0, 0.0
     for step in range(200):
         network.weight.data.fill_(step)
         network.running_mean.fill_(-step)  # type: ignore[operator]
         network.num_batches_tracked.fill_(step)  # type: ignore[operator]
-        average.update(step)
+        average.update(step, 0.9)
         decay = min(0.9, (1 + step) / (10 + step))
         expected_weight = decay * expected_weight + (1 - decay) * step
         expected_mean = decay * expected_mean - (1 - decay) * step
@@ -407,8 +408,8 @@ def gradients_of_one_step(*, row_wise: bool, discriminator: nn.Module) -> list[T
     players = Players(ToyGenerator(), discriminator)
     parts = toy_parts(config, players=players, row_wise=row_wise, regularizers={})
     (batch,) = parts.draws.discriminator(0)
-    play = trainer.meet(parts, batch, players.generator(batch.latents).detach())
-    sum(trainer.objective(parts, "discriminator", play, {}).values(), torch.zeros(())).backward()
+    play = meet(parts, batch, players.generator(batch.latents).detach())
+    sum(trainer.objective(parts, play, {}).values(), torch.zeros(())).backward()
     return [parameter.grad for parameter in discriminator.parameters() if parameter.grad is not None]
 
 
