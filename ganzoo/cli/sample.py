@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     "-n", "--count", type=click.IntRange(min=1), default=64, show_default=True, help="How many samples to draw."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Sample i uses seed + i.")
+@click.option("--label", help="Of models that draw by label: the class's number or name; without it they take turns.")
 @click.option(
     "-o",
     "--output",
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="What to draw on; auto is a GPU where there is one.",
 )
-def sample(bundle: Path | None, count: int, seed: int, output: Path, device: "Device") -> None:
+def sample(bundle: Path | None, count: int, seed: int, label: str | None, output: Path, device: "Device") -> None:
     """Draw samples from BUNDLE, by default the newest in ./exported_models.
 
     The same seed gives the same sample, whatever else is drawn with it.
@@ -38,6 +39,7 @@ def sample(bundle: Path | None, count: int, seed: int, output: Path, device: "De
     \b
       ganzoo sample exported_models/vanilla-mlp
       ganzoo sample exported_models/vanilla-mlp -n 1000 --seed 7 -o samples.npy
+      ganzoo sample exported_models/cgan --label 3
     """
     from ganzoo.core.errors import UsageError
     from ganzoo.core.manifest import newest_bundle
@@ -47,7 +49,7 @@ def sample(bundle: Path | None, count: int, seed: int, output: Path, device: "De
     path = bundle or newest_bundle(Path("exported_models"))
     sampler = Sampler(path, device=device)
     try:
-        samples = sampler.sample(count, seed)
+        samples = sampler.sample(count, seed, label)
     except MemoryError as error:
         raise UsageError(
             f"{count} samples do not fit into memory; draw them in parts, each from its --seed."

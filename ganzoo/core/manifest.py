@@ -23,6 +23,7 @@ class DatasetFacts:
     licence: str
     samples: int
     digest: str  # sha256 of the samples as trained on
+    classes: tuple[str, ...] = ()  # of labelled data, by label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class TrainingFacts:
     step: int  # generator updates
     seed: int
     weights: str  # "ema" or "raw"
+    checkpoint: str | None = None  # sha256 of the checkpoint's file; older bundles do not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,7 @@ class Manifest:
     sample: SampleSpec
     latents: Choice
     latent_size: int
+    conditional: bool = False  # whether the graph takes `label` int64 [N], below `sample.num_classes`
     files: dict[str, str]  # file name → sha256
     dataset: DatasetFacts
     training: TrainingFacts

@@ -47,6 +47,8 @@ class Trained:
     generator: nn.Module
     prior: Latents
     step: int
+    checkpoint: str  # sha256 of the file
+    conditional: bool = False  # whether the generator draws by label
 
 
 def export(run: RunFolder, out: Path, name: str | None = None, *, force: bool = False) -> Path:
@@ -57,9 +59,10 @@ def export(run: RunFolder, out: Path, name: str | None = None, *, force: bool = 
     """
     target = place_for(out, run.path.resolve().name if name is None else name, force)
     trained = load_trained(run)
-    check_generator(trained.generator, trained.sample, trained.prior)
-    model = to_onnx(trained.generator, trained.sample, trained.prior.size)
-    parity = compare(model, trained.generator, trained.sample, trained.prior)
+    generator, sample, prior, by_label = trained.generator, trained.sample, trained.prior, trained.conditional
+    check_generator(generator, sample, prior, conditional=by_label)
+    model = to_onnx(generator, sample, prior.size, conditional=by_label)
+    parity = compare(model, generator, sample, prior, conditional=by_label)
     with folder_written_whole(target) as folder:
         write_bundle(folder, target.name, model, trained, parity)
     return target
@@ -89,8 +92,9 @@ def load_trained(run: RunFolder) -> Trained:
     with same_plugins(run):
         generator = build_generator(config, sample, catalog).eval()
         prior = build_prior(config, catalog)
+        conditional = catalog.generators[config.generator.name].conditional
     step = load_average(checkpoint, generator)
-    return Trained(run, config, data, sample, generator, prior, step)
+    return Trained(run, config, data, sample, generator, prior, step, sha256(checkpoint), conditional)
 
 
 def write_bundle(folder: Path, name: str, model: onnx.ModelProto, trained: Trained, parity: Parity) -> None:
@@ -117,6 +121,7 @@ def describe(folder: Path, name: str, trained: Trained, parity: Parity) -> Manif
         sample=trained.sample,
         latents=config.latents,
         latent_size=trained.prior.size,
+        conditional=trained.conditional,
         files={GENERATOR: sha256(folder / GENERATOR)},
         dataset=trained.data,
         training=TrainingFacts(
@@ -124,6 +129,7 @@ def describe(folder: Path, name: str, trained: Trained, parity: Parity) -> Manif
             step=trained.step,
             seed=config.seed,
             weights="ema" if config.ema_decay else "raw",
+            checkpoint=trained.checkpoint,
         ),
         parity=parity,
         self_test=SelfTest(seeds=SELF_TEST_SEEDS, latents_sha256=latents_sha256(trained.prior, SELF_TEST_SEEDS)),

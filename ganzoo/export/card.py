@@ -11,7 +11,7 @@ The picture above shows {shown}, drawn in order, none left out.
 
 | | |
 |---|---|
-| input | `latents` float32 [N, {latent_size}], prior `{prior}`{options} |
+| input | `latents` float32 [N, {latent_size}], prior `{prior}`{options}{label} |
 | output | {outputs} |
 | data | {dataset}, {samples:,} samples; {source}; licence: {licence} |
 | weights | {weights} |
@@ -34,7 +34,7 @@ import onnxruntime
 
 session = onnxruntime.InferenceSession("generator.onnx")
 {draw}
-samples = session.run(["{output}"], {{"latents": latents.astype(np.float32)}})[0]  # {result}
+samples = session.run(["{output}"], {{"latents": latents.astype(np.float32){label}}})[0]  # {result}
 ```
 
 These latents come from the same prior, but are not those of ganzoo's seeds: `ganzoo.Sampler(".").sample(16)` draws
@@ -74,6 +74,7 @@ def model_card(manifest: Manifest) -> str:
         latent_size=manifest.latent_size,
         prior=prior.name,
         options="".join(f", {key} {value}" for key, value in prior.options.items() if key != "size"),
+        label=label_input(manifest),
         outputs=outputs(manifest),
         samples=manifest.dataset.samples,
         source=cell(manifest.dataset.source),
@@ -96,6 +97,15 @@ def shown(manifest: Manifest) -> str:
     return "the points of seeds 0 to 1,999" + (", two of their coordinates" if manifest.sample.size > 2 else "")
 
 
+def label_input(manifest: Manifest) -> str:
+    """The graph's other input, where it has one; at most ten classes by name."""
+    if not manifest.conditional:
+        return ""
+    names = ", ".join(map(cell, manifest.dataset.classes[:10]))
+    more = ", …" if len(manifest.dataset.classes) > 10 else ""
+    return f"; `label` int64 [N] in 0…{manifest.sample.num_classes - 1}: {names}{more}"
+
+
 def outputs(manifest: Manifest) -> str:
     """The graph's outputs, with types and shapes."""
     samples = f"`samples` float32 [N, {sizes(manifest.sample.shape)}]"
@@ -111,7 +121,8 @@ def code(manifest: Manifest) -> str:
     if prior.name not in DRAWS:
         return OWN.format(prior=prior.name, result=result)
     draw = DRAWS[prior.name].format(size=manifest.latent_size, bound=prior.options.get("bound"))
-    return PLAIN.format(draw=draw, output="images" if picture else "samples", result=result)
+    label = f', "label": np.arange(16) % {manifest.sample.num_classes}' if manifest.conditional else ""
+    return PLAIN.format(draw=draw, output="images" if picture else "samples", result=result, label=label)
 
 
 def result_of(manifest: Manifest) -> str:

@@ -12,16 +12,24 @@ BATCH_SIZES = (1, 2, 3, 7)
 TOLERANCE = 1e-5  # of float32 samples in [-1, 1]; of larger points, in the unit of the largest
 
 
-def check_generator(generator: nn.Module, sample: SampleSpec, prior: Latents) -> None:
+def check_generator(generator: nn.Module, sample: SampleSpec, prior: Latents, *, conditional: bool = False) -> None:
     """Raise ExportFailed unless torch draws finite float32 [N, S...], at every batch size the same samples."""
-    latents = real_latents(prior, max(BATCH_SIZES))
-    batches = {size: draw(generator, sample, latents[:size]) for size in BATCH_SIZES}
-    if difference(batches[3], draw(generator, sample, latents[:3])) > allowed(batches[3]):
+    count = max(BATCH_SIZES)
+    latents, labels = real_latents(prior, count), labels_for(count, sample, conditional=conditional)
+
+    def first(size: int) -> np.ndarray:
+        return draw(generator, sample, latents[:size], None if labels is None else labels[:size])
+
+    batches = {size: first(size) for size in BATCH_SIZES}
+    if difference(batches[3], first(3)) > allowed(batches[3]):
         raise ExportFailed(
             "The generator gives other samples for the same latents at each call, as torch.randn in forward does, "
             "or dropout that does not depend on `self.training`; noise must come in through the latents."
         )
-    alone = np.concatenate([draw(generator, sample, row[None]) for row in latents])
+    rows = [slice(n, n + 1) for n in range(count)]
+    alone = np.concatenate(
+        [draw(generator, sample, latents[row], None if labels is None else labels[row]) for row in rows]
+    )
     for size, samples in batches.items():
         worst = difference(samples, alone[:size])
         if worst > allowed(alone):
@@ -37,16 +45,22 @@ def real_latents(prior: Latents, count: int) -> np.ndarray:
     return latents
 
 
+def labels_for(count: int, sample: SampleSpec, *, conditional: bool) -> np.ndarray | None:
+    """The labels 0, 1, 2… in turn, int64 [count], for a generator that reads some."""
+    return np.arange(count, dtype=np.int64) % sample.num_classes if conditional else None
+
+
 @torch.no_grad()
-def draw(generator: nn.Module, sample: SampleSpec, latents: np.ndarray) -> np.ndarray:
+def draw(generator: nn.Module, sample: SampleSpec, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
     """What torch draws in eval mode, float32 [N, S...]. Raises ExportFailed where it draws something else."""
     size = len(latents)
     try:
-        samples = generator.eval()(torch.from_numpy(latents), None)
+        given = None if labels is None else torch.from_numpy(labels)
+        samples = generator.eval()(torch.from_numpy(latents), given)
     except Exception as error:  # a network may raise anything
         raise ExportFailed(
-            f"The generator fails on a batch of {size} without labels: {first_line(error)}. It must draw any number "
-            "of samples, each on its own."
+            f"The generator fails on a batch of {size} {'without' if labels is None else 'with'} labels: "
+            f"{first_line(error)}. It must draw any number of samples, each on its own."
         ) from error
     if not isinstance(samples, Tensor):
         raise ExportFailed(f"The generator gives a {type(samples).__name__}, and must give a tensor of samples.")

@@ -1,4 +1,7 @@
-"""A generator as one ONNX graph: `latents` [N, Z] → `images` uint8 [N, H, W, C] and `samples` float32 [N, S...]."""
+"""A generator as one ONNX graph: `latents` [N, Z] → `images` uint8 [N, H, W, C] and `samples` float32 [N, S...].
+
+One that draws by label takes `label` int64 [N] too.
+"""
 
 import logging
 import warnings
@@ -31,9 +34,26 @@ class WithoutLabels(nn.Module):
         return samples
 
 
-def to_onnx(generator: nn.Module, sample: SampleSpec, latent_size: int) -> onnx.ModelProto:
+class WithLabels(nn.Module):
+    """The generator as a function of its latents and labels."""
+
+    def __init__(self, generator: nn.Module) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, latents: Tensor, label: Tensor) -> Tensor:
+        samples: Tensor = self.generator(latents, label)
+        return samples
+
+
+def to_onnx(
+    generator: nn.Module, sample: SampleSpec, latent_size: int, *, conditional: bool = False
+) -> onnx.ModelProto:
     """The graph, with the pictures' head for generators of pictures. Raises ExportFailed where there can be none."""
-    model = convert(WithoutLabels(generator).eval(), latent_size)
+    inputs = {"latents": torch.zeros(EXAMPLE_BATCH, latent_size)}
+    if conditional:
+        inputs["label"] = torch.arange(EXAMPLE_BATCH) % sample.num_classes
+    model = convert((WithLabels if conditional else WithoutLabels)(generator).eval(), inputs)
     tidy(model, sample)
     if sample.is_picture:
         add_picture_head(model.graph, sample)
@@ -46,21 +66,21 @@ def to_onnx(generator: nn.Module, sample: SampleSpec, latent_size: int) -> onnx.
     return model
 
 
-def convert(module: nn.Module, latent_size: int) -> onnx.ModelProto:
+def convert(module: nn.Module, inputs: dict[str, Tensor]) -> onnx.ModelProto:
     """torch's own conversion, by way of torch.export, which refuses a batch that is frozen somewhere."""
-    latents = torch.zeros(EXAMPLE_BATCH, latent_size)
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's own deprecations
-            dynamic = {"latents": {0: torch.export.Dim("N")}}
-            program = torch.export.export(module, (latents,), dynamic_shapes=dynamic, strict=False)
+            batch = torch.export.Dim("N")
+            dynamic = {name: {0: batch} for name in inputs}
+            program = torch.export.export(module, (), inputs, dynamic_shapes=dynamic, strict=False)
             exported = torch.onnx.export(
                 program,
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=["latents"],
+                input_names=list(inputs),
                 output_names=["samples"],
                 verbose=False,
             )
@@ -91,7 +111,8 @@ def tidy(model: onnx.ModelProto, sample: SampleSpec) -> None:
     del model.metadata_props[:]
     graph = model.graph
     graph.name = "generator"
-    graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
+    for port in graph.input:
+        port.type.tensor_type.shape.dim[0].dim_param = "N"
     samples = helper.make_tensor_value_info("samples", TensorProto.FLOAT, ["N", *sample.shape])
     graph.output[0].CopyFrom(samples)
 

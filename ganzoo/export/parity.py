@@ -8,7 +8,7 @@ from torch import nn
 from ganzoo.core.errors import ExportFailed, first_line
 from ganzoo.core.manifest import Parity
 from ganzoo.core.specs import SampleSpec
-from ganzoo.export.contract import BATCH_SIZES, allowed, difference, draw, real_latents
+from ganzoo.export.contract import BATCH_SIZES, allowed, difference, draw, labels_for, real_latents
 from ganzoo.latents import Latents
 from ganzoo.sampling.pixels import to_uint8
 from ganzoo.sampling.providers import FATAL_ONLY
@@ -16,15 +16,18 @@ from ganzoo.sampling.providers import FATAL_ONLY
 GREY_LEVELS = 1
 
 
-def compare(model: onnx.ModelProto, generator: nn.Module, sample: SampleSpec, prior: Latents) -> Parity:
+def compare(
+    model: onnx.ModelProto, generator: nn.Module, sample: SampleSpec, prior: Latents, *, conditional: bool = False
+) -> Parity:
     """Raise ExportFailed unless the graph does what the generator does, at every batch size."""
     session = open_model(model)
     latents = np.split(real_latents(prior, sum(BATCH_SIZES)), np.cumsum(BATCH_SIZES)[:-1])
-    expected = [draw(generator, sample, batch) for batch in latents]
+    batches = [(batch, labels_for(len(batch), sample, conditional=conditional)) for batch in latents]
+    expected = [draw(generator, sample, *batch) for batch in batches]
     tolerance = allowed(np.concatenate(expected))
     worst, levels = 0.0, 0
-    for batch, samples in zip(latents, expected, strict=True):
-        found = run(session, batch)
+    for batch, samples in zip(batches, expected, strict=True):
+        found = run(session, *batch)
         worst = max(worst, checked_difference(found["samples"], samples, tolerance))
         if sample.is_picture:
             levels = max(levels, grey_levels(found["images"], to_uint8(samples)))
@@ -46,11 +49,14 @@ def open_model(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
         raise ExportFailed(f"onnxruntime cannot open the graph: {first_line(error)}.") from error
 
 
-def run(session: onnxruntime.InferenceSession, latents: np.ndarray) -> dict[str, np.ndarray]:
+def run(
+    session: onnxruntime.InferenceSession, latents: np.ndarray, labels: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Every output by its name. Raises ExportFailed where the graph stops."""
     names = [output.name for output in session.get_outputs()]
+    given = {"latents": latents} if labels is None else {"latents": latents, "label": labels}
     try:
-        return dict(zip(names, session.run(None, {"latents": latents}), strict=True))
+        return dict(zip(names, session.run(None, given), strict=True))
     except Exception as error:  # onnxruntime's exceptions share no base
         raise ExportFailed(f"onnxruntime fails on a batch of {len(latents)}: {first_line(error)}.") from error
 

@@ -5,6 +5,7 @@ N = batch, Z = latent size, (C, H, W) = shape of a picture, D = numbers in a poi
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import onnxruntime as ort
 from jaxtyping import Float32, Int64
 
 from ganzoo.catalog import load_catalog
-from ganzoo.core.errors import BadBundle, BadSetting, GanzooError, UnknownName, UsageError, first_line
+from ganzoo.core.errors import BadBundle, BadSetting, GanzooError, UnknownName, UsageError, did_you_mean, first_line
 from ganzoo.core.files import sha256
 from ganzoo.core.manifest import Manifest, read_manifest
 from ganzoo.core.options import parse_options
@@ -42,16 +43,30 @@ class Sampler:
         self.output = check_graph(self.session, self.manifest)
         self.provider: str = self.session.get_providers()[0]
 
-    def sample(self, count: int, seed: int = 0) -> np.ndarray:
+    def sample(self, count: int, seed: int = 0, label: int | str | None = None) -> np.ndarray:
         """What `generate` gives for the seeds `seed`, `seed` + 1, …; sample i is the same at any `count`.
 
-        Raises UsageError where `count` is below 1, or a seed would not fit int64.
+        `label`, a class's number or name, is for models that draw by label; without it a sample's is its seed modulo
+        the number of classes. Raises UsageError where `count` is below 1, a seed would not fit int64, or there is no
+        such label.
         """
         if count < 1:
             raise UsageError(f"Ask for at least 1 sample, not {count}.")
         if not -(2**63) <= seed <= 2**63 - count:
             raise UsageError(f"Seeds {seed}…{seed + count - 1} do not all lie in -2^63…2^63 - 1; choose another.")
-        return self.generate(self.latents(seed + np.arange(count, dtype=np.int64)))
+        seeds = seed + np.arange(count, dtype=np.int64)
+        return self.generate(self.latents(seeds), self.labels(seeds, label))
+
+    def labels(self, seeds: Int64[np.ndarray, "batch"], label: int | str | None) -> Int64[np.ndarray, "batch"] | None:
+        """The label of each seed's sample; None where the model draws without."""
+        if not self.manifest.conditional:
+            if label is not None:
+                raise UsageError(f"{self.manifest.name} does not draw by label; leave the label out.")
+            return None
+        count = self.manifest.sample.num_classes
+        if label is None:
+            return seeds % count
+        return np.full_like(seeds, label_number(label, count, self.manifest.dataset.classes))
 
     def latents(self, seeds: "Int64[np.ndarray, 'batch'] | Sequence[int]") -> Float32[np.ndarray, "batch latent"]:
         """The latent of each seed, whatever the other seeds. Raises UsageError for what is no int64 [N]."""
@@ -60,10 +75,13 @@ class Sampler:
             raise UsageError("Seeds are a list of whole numbers in -2^63…2^63 - 1.")
         return self.prior.from_words(seed_words(array.astype(np.int64), self.prior.words))
 
-    def generate(self, latents: Float32[np.ndarray, "batch latent"]) -> np.ndarray:
+    def generate(
+        self, latents: Float32[np.ndarray, "batch latent"], labels: "Int64[np.ndarray, 'batch'] | None" = None
+    ) -> np.ndarray:
         """Pictures uint8 [N, H, W, C], or points float32 [N, D], for latents [N, Z], of the user's making or ours.
 
-        Raises UsageError for latents of another shape, or with a number that is not finite.
+        Models that draw by label need labels int64 [N]. Raises UsageError for latents or labels of another shape or
+        range, and for latents with a number that is not finite.
         """
         with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused below
             array = np.ascontiguousarray(latents, np.float32)
@@ -72,28 +90,56 @@ class Sampler:
             raise UsageError(f"This bundle takes latents float32 [N, {size}], N at least 1, not {list(array.shape)}.")
         if not np.isfinite(array).all():
             raise UsageError("Latents must be finite, and these hold NaN or infinity.")
-        return self.run(array)
+        inputs = {"latents": array}
+        if self.manifest.conditional or labels is not None:
+            inputs["label"] = checked_labels(labels, len(array), self.manifest)
+        return self.run(inputs)
 
-    def run(self, latents: Float32[np.ndarray, "batch latent"]) -> np.ndarray:
+    def run(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
         """The generator, in chunks, so that memory stays bounded whatever N."""
+        count = len(inputs["latents"])
         sample = self.manifest.sample
         chunk = max(1, min(MOST_AT_ONCE, NUMBERS_AT_ONCE // sample.size))
         shape, kind = output_of(self.manifest)
-        result = np.empty((len(latents), *shape), kind)
-        for start in range(0, len(latents), chunk):
-            part = latents[start : start + chunk]
+        result = np.empty((count, *shape), kind)
+        for start in range(0, count, chunk):
+            part = {name: values[start : start + chunk] for name, values in inputs.items()}
             result[start : start + chunk] = run_once(self.session, self.output, part)
         return result
 
 
-def run_once(session: ort.InferenceSession, output: str, latents: np.ndarray) -> np.ndarray:
+def label_number(label: int | str, count: int, names: Sequence[str]) -> int:
+    """A class's number, for its number or its name. Raises UsageError where there is no such class."""
+    if isinstance(label, str) and label in names:
+        return names.index(label)
+    with suppress(ValueError):
+        number = int(label)
+        if 0 <= number < count:
+            return number
+    known = did_you_mean(str(label), names) if names else ""
+    raise UsageError(f"There is no label {label!r}; labels are 0 to {count - 1}. {known}".strip())
+
+
+def checked_labels(labels: Any, count: int, manifest: Manifest) -> Int64[np.ndarray, "batch"]:
+    """Labels as the graph takes them. Raises UsageError where they are missing, superfluous or out of range."""
+    classes = manifest.sample.num_classes
+    if not manifest.conditional:
+        raise UsageError(f"{manifest.name} does not draw by label; leave the labels out.")
+    array = np.asarray([] if labels is None else labels)
+    if array.shape != (count,) or array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= classes:
+        raise UsageError(f"{manifest.name} draws by label; give {count} whole numbers in 0…{classes - 1}.")
+    return array.astype(np.int64)
+
+
+def run_once(session: ort.InferenceSession, output: str, inputs: dict[str, np.ndarray]) -> np.ndarray:
     """Raises GanzooError where onnxruntime fails, e.g. for want of memory, and where samples are lost on the way."""
+    count = len(inputs["latents"])
     try:
-        result: np.ndarray = session.run([output], {"latents": latents})[0]
+        result: np.ndarray = session.run([output], inputs)[0]
     except Exception as error:  # onnxruntime's exceptions share no base
-        raise GanzooError(f"The generator failed on {len(latents)} latents: {first_line(error)}.") from error
-    if len(result) != len(latents):  # a batch that was frozen at export; numpy would repeat a single sample
-        raise BadBundle(f"{GENERATOR} made {len(result)} samples of {len(latents)} latents. Export it again.")
+        raise GanzooError(f"The generator failed on {count} latents: {first_line(error)}.") from error
+    if len(result) != count:  # a batch that was frozen at export; numpy would repeat a single sample
+        raise BadBundle(f"{GENERATOR} made {len(result)} samples of {count} latents. Export it again.")
     return result
 
 
@@ -154,9 +200,11 @@ def check_graph(session: ort.InferenceSession, manifest: Manifest) -> str:
     outputs = {port.name: port.shape for port in session.get_outputs()}
     expected, (shape, _) = (None, manifest.latent_size), output_of(manifest)
     taken, given = inputs.get("latents", ()), outputs.get(name, ())
-    if len(inputs) != 1 or not agree(taken, expected) or not agree(given, (None, *shape)):
+    names = {"latents", "label"} if manifest.conditional else {"latents"}
+    if inputs.keys() != names or not agree(taken, expected) or not agree(given, (None, *shape)):
         raise BadBundle(
-            f"{GENERATOR} of {manifest.name} should take latents [N, {manifest.latent_size}] and give {name} "
+            f"{GENERATOR} of {manifest.name} should take latents [N, {manifest.latent_size}]"
+            f"{' and label [N]' * manifest.conditional} and give {name} "
             f"[N, {', '.join(map(str, shape))}], but takes {inputs} and gives {outputs}. Export it again."
         )
     return name

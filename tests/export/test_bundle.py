@@ -1,5 +1,6 @@
 """A bundle is whole and true, and whatever goes wrong leaves what was there."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -61,6 +62,7 @@ def test_a_bundle_holds_four_files_that_agree(bundle: Path, run: RunFolder) -> N
     assert manifest.dataset.licence == "CC BY 4.0"
     assert (manifest.training.run, manifest.training.step, manifest.training.seed) == ("vanilla-mlp-001", 30, 5)
     assert manifest.training.weights == "ema"
+    assert manifest.training.checkpoint == hashlib.sha256(run.newest_checkpoint().read_bytes()).hexdigest()
     assert manifest.parity.max_difference <= manifest.parity.tolerance == 1e-5
     assert manifest.parity.max_grey_levels == 0
     assert manifest.versions["torch"] == torch.__version__
@@ -215,7 +217,7 @@ def test_a_generator_with_a_mistake_leaves_nothing_behind(
     data = module.load_trained(run).data
 
     def load(run: RunFolder) -> Trained:
-        return Trained(run, run.config(), data, trap.sample, trap(), PRIOR, 1)
+        return Trained(run, run.config(), data, trap.sample, trap(), PRIOR, 1, "")
 
     monkeypatch.setattr(module, "load_trained", load)
     with pytest.raises(ExportFailed, match=TRAPS[trap]):
@@ -228,7 +230,7 @@ def test_a_mistake_under_force_leaves_the_old_bundle(
 ) -> None:
     shutil.copytree(bundle, tmp_path / "digits")
     before, data = contents(tmp_path), module.load_trained(run).data
-    trained = Trained(run, run.config(), data, PICTURE, DropsAlways(), PRIOR, 1)
+    trained = Trained(run, run.config(), data, PICTURE, DropsAlways(), PRIOR, 1, "")
     monkeypatch.setattr(module, "load_trained", lambda run: trained)
     with pytest.raises(ExportFailed, match=CHANCE):
         export(run, tmp_path, "digits", force=True)

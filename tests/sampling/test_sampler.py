@@ -74,9 +74,9 @@ def test_large_requests_go_through_in_chunks_and_come_out_in_order(
     sampler = Sampler(make_bundle())
     whole, sizes, once = sampler.sample(600), [], module.run_once
 
-    def spy(session: Any, output: str, latents: np.ndarray) -> np.ndarray:
-        sizes.append(len(latents))
-        return once(session, output, latents)
+    def spy(session: Any, output: str, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        sizes.append(len(inputs["latents"]))
+        return once(session, output, inputs)
 
     monkeypatch.setattr(module, "run_once", spy)
 
@@ -91,7 +91,7 @@ def test_large_samples_make_smaller_chunks(make_bundle: MakeBundle, monkeypatch:
     monkeypatch.setattr(module, "NUMBERS_AT_ONCE", 2 * 60 + 1)  # two samples of 3 × 5 × 4
     calls: list[int] = []
     once = module.run_once
-    monkeypatch.setattr(module, "run_once", lambda *parts: calls.append(len(parts[2])) or once(*parts))
+    monkeypatch.setattr(module, "run_once", lambda *parts: calls.append(len(parts[2]["latents"])) or once(*parts))
 
     np.testing.assert_array_equal(sampler.sample(5), whole)
     assert calls == [2, 2, 1]
@@ -147,7 +147,7 @@ def test_a_failure_of_onnxruntime_is_explained(make_bundle: MakeBundle) -> None:
     sampler = Sampler(make_bundle())
 
     with pytest.raises(GanzooError, match="failed on 1 latents"):
-        module.run_once(sampler.session, "images", np.zeros((1, 5), np.float32))
+        module.run_once(sampler.session, "images", {"latents": np.zeros((1, 5), np.float32)})
 
 
 def test_a_folder_that_does_not_exist_is_no_bundle(tmp_path: Path) -> None:
