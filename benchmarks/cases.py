@@ -75,7 +75,18 @@ PENALTIES = (
         pictures=5000,
     ),
 )
-CASES = (*PERCEPTRONS, *CONVOLUTIONS, *PENALTIES)
+COMPILE = {"compile": "always"}  # in the first steps of the warm-up; neither other loop is compiled
+COMPILED = (
+    Case(
+        "vanilla-mlp, 28x28, batch 64, compiled",
+        "vanilla-mlp",
+        (1, 28, 28),
+        {"batch_size": 64} | COMPILE,
+        detaches=False,
+    ),
+    Case("dcgan, 32x32, width 128, fp32, compiled", "dcgan-small", SMALL, dcgan(128) | FP32 | COMPILE, 3, 1, 5000),
+)
+CASES = (*PERCEPTRONS, *CONVOLUTIONS, *PENALTIES, *COMPILED)
 
 
 def configured(case: Case, catalog: Catalog) -> RunConfig:

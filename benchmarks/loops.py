@@ -77,6 +77,7 @@ def by_hand(parts: Components, config: RunConfig, drawn: Drawn) -> Iterator[nn.M
     means, values = floating(average), floating(generator)
     layout = torch.channels_last if parts.engine.channels_last else torch.contiguous_format
     stacks = not has_batch_norm(discriminator) and "r1" not in config.regularizers
+    assert isinstance(config.ema_decay, float), "the loops know no schedules"
 
     for step in count():
         for _ in range(config.d_steps):

@@ -99,7 +99,7 @@ def start_engine(
     Raises GanzooError for a precision or a compiler that this machine does not have.
     """
     networks = [players.generator.to(device), players.discriminator.to(device)]
-    precision = pick_precision(config.precision, device, networks)
+    precision = pick_precision(config.precision, device)
     if config.sync_batch_norm and processes.count > 1:
         networks = [share_batch_norm(network) for network in networks]
     convolves = any(isinstance(layer, CONVOLUTIONS) for network in networks for layer in network.modules())
@@ -118,6 +118,7 @@ def wants_compiler(config: RunConfig, device: torch.device) -> bool:
     if config.compile == "never":
         return False
     try:
+        torch.compiler.reset()  # networks of earlier runs would count against the number that torch compiles
         torch.compile(torch.sin)(torch.ones(1, device=device))
     except Exception as error:  # what torch raises here differs from one version and one system to the next
         if config.compile == "always":

@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from ganzoo.contracts import Player, Verdict
@@ -66,22 +66,17 @@ class Precision:
             scaler.load_state_dict({key: type(keys[key])(state[f"{player}/{key}"].item()) for key in keys})
 
 
-def pick_precision(name: PrecisionName, device: torch.device, networks: list[nn.Module]) -> Precision:
-    """The precision of that name; `auto` takes the fastest that costs no measurable quality.
+def pick_precision(name: PrecisionName, device: torch.device) -> Precision:
+    """The precision of that name. Raises GanzooError where this machine does not have it.
 
-    Raises GanzooError where this machine does not have it.
+    `auto` is the fastest that a benchmark of ours has shown to help, which so far is float32 on every machine.
     """
     if name == "auto":
-        return Precision(fastest_safe(device, networks), device)
+        name = "fp32"
     if name != "fp32" and not has(name, device):
         usable = [each for each in ("fp32", "tf32", "bf16", "fp16") if each == "fp32" or has(each, device)]
         raise GanzooError(f"This {device.type} does not compute in {name}; use --precision {' or '.join(usable)}.")
     return Precision(name, device)
-
-
-def fastest_safe(device: torch.device, networks: list[nn.Module]) -> PrecisionName:
-    """tf32 on GPUs, as torch does convolutions there by default; float32 on CPUs."""
-    return "tf32" if device.type == "cuda" and has("tf32", device) else "fp32"
 
 
 def has(name: str, device: torch.device) -> bool:

@@ -130,6 +130,7 @@ def data_facts(config: RunConfig, samples: Data, catalog: Catalog, found: str) -
         "licence": spec.licence,
         "samples": len(samples.samples),
         "digest": found,
+        "classes": list(samples.classes),
         "sample": to_plain(samples.spec),
     }
 

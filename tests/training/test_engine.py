@@ -223,9 +223,9 @@ def test_a_precision_that_the_machine_does_not_have_is_refused(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units, raising=False)
     with pytest.raises(GanzooError, match=rf"cpu does not compute in fp16; use --precision {usable}\.$"):
-        pick_precision("fp16", CPU, [])
+        pick_precision("fp16", CPU)
     assert not has("tf32", CPU)
-    assert pick_precision("fp32", CPU, []).half is None
+    assert pick_precision("fp32", CPU).half is None
 
 
 def test_without_a_compiler_a_run_goes_on_only_where_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
