@@ -52,6 +52,7 @@ def train(
 def resume(
     run: "RunFolder | str | Path",
     *,
+    data: str | Path | None = None,
     device: str = "auto",
     loggers: Iterable[str] = (),
     quiet: bool = False,
@@ -59,13 +60,14 @@ def resume(
 ) -> "RunFolder":
     """Go on with a run as if it had never stopped.
 
-    `settings` may be those that do not change its algorithm: `steps`, `epochs` or `minutes` give it another length.
+    `data` is where your own folder or file lies now, if it was moved. `settings` may be those that do not change the
+    run's algorithm: `steps`, `epochs` or `minutes` give it another length.
     """
     from ganzoo.training import session
     from ganzoo.training.display import Display
 
-    changes = [([key], value) for key, value in settings.items()]
-    return session.resume(_folder(run), changes, device, Display(quiet=quiet), loggers)
+    changes, own = [([key], value) for key, value in settings.items()], Path(data) if data is not None else None
+    return session.resume(_folder(run), changes, device, Display(quiet=quiet), loggers, own)
 
 
 def export(

@@ -125,6 +125,7 @@ class Regularizer:
     player: Player | Literal["both"] = "discriminator"  # of "both", `play.player` says whose update it is
     interval: int = 1  # acts in every `interval`-th update of its player
     needs_sample_gradients: bool = False  # whether `play`'s samples shall require gradients
+    needs_row_wise: bool = False  # whether each verdict must depend on its own sample alone: no batch norm
 
     def terms(self, play: Play, players: Players) -> Terms:
         """Terms to add to the player's objective, as means over samples; random draws come from `play.batch.noise`."""

@@ -11,7 +11,11 @@ import click
 @click.option(
     "--dataset", metavar="NAME", help="Train on this data set instead of the recipe's; see `ganzoo list datasets`."
 )
-@click.option("--data", type=click.Path(path_type=Path), help="Your own folder or file for the data set.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Your own folder or file for the data set; for a resumed run, where it lies now.",
+)
 @click.option("--steps", type=click.IntRange(min=1), help="End after so many generator updates.")
 @click.option("--epochs", type=float, help="End after so many passes over the data.")
 @click.option("--minutes", type=float, help="End after so much time.")
@@ -116,10 +120,8 @@ def train(
 
     display = Display(quiet=quiet)
     if resume is not None:
-        if data is not None or out is not None or origin is not None:
-            raise UsageError(
-                "A resumed run keeps its data, weights and place; --data, --from and --out are for new ones."
-            )
-        session.resume(RunFolder(resume), changes, device, display, loggers)
+        if out is not None or origin is not None:
+            raise UsageError("A resumed run keeps its weights and place; --from and --out are for new ones.")
+        session.resume(RunFolder(resume), changes, device, display, loggers, data)
     elif recipe is not None:
         session.start(recipe, changes, data, out or Path("runs"), device, display, loggers, origin)

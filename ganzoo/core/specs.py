@@ -183,6 +183,14 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Modes:
+    """The normal distributions that points were drawn from, all equally likely and of one width."""
+
+    means: "np.ndarray[Any, Any]"  # float64 [K, D]
+    std: float  # of each coordinate within a mode
+
+
+@dataclass(frozen=True, slots=True)
 class Data:
     """A data set, in memory or read piece by piece.
 
@@ -194,6 +202,7 @@ class Data:
     labels: "np.ndarray[Any, Any] | None" = None
     classes: tuple[str, ...] = ()
     fingerprint: str = ""  # what `digest` said of Rows, where `samples` were read from those
+    modes: Modes | None = None  # of points whose modes are known, so that a GAN's can be counted
 
     @property
     def spec(self) -> SampleSpec:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from math import prod
+from math import inf, prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +19,11 @@ Samples = np.ndarray[Any, Any] | Rows
 SHARE = 0.5  # of the free memory, that samples may take; the rest is for networks, and for whoever else works here
 UNKNOWN = 4 * 2**30  # bytes taken to be free where the system does not say
 PIECE = 2**24  # bytes read at a time
-LIMIT = Path("/sys/fs/cgroup/memory.max")  # of this container, on Linux
+CGROUP = Path("/sys/fs/cgroup")  # on Linux, what this container may use and uses: limit, use, and what that consists of
+VERSIONS = (
+    ("memory.max", "memory.current", "memory.stat"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
+)
 
 
 def what_fits(stream: Literal["auto", "always", "never"]) -> Callable[[int], bool]:
@@ -33,11 +37,32 @@ def fits(size: int) -> bool:
     return size <= SHARE * free_memory() / processes
 
 
-def free_memory() -> int:
+def free_memory() -> float:
     """Bytes of main memory that are free, or that the system would free at once; within this container's limit."""
-    free = available()
-    limit = LIMIT.read_text(encoding="ascii").strip() if LIMIT.is_file() else ""
-    return min(free, int(limit)) if limit.isdecimal() else free
+    return min([available(), *(left_of(*(CGROUP / name for name in names)) for names in VERSIONS)])
+
+
+def left_of(limit: Path, use: Path, parts: Path) -> float:
+    """Bytes that a container may still take, by the system's files on it; infinite where there is no limit.
+
+    What it uses includes the files that it has read, and those make room for whatever needs it.
+    """
+    sizes = {name: size for name, _, size in (line.partition(" ") for line in said(parts).splitlines())}
+    cached = sum(whole(sizes.get(f"total_{name}", sizes.get(name, "0"))) for name in ("active_file", "inactive_file"))
+    return whole(said(limit), inf) - max(0, whole(said(use)) - cached)
+
+
+def said(path: Path) -> str:
+    """What the system says in one of its files; nothing where there is none, or none that we may read."""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def whole(text: str, otherwise: float = 0) -> float:
+    """The number that the text is, if it is one."""
+    return int(text) if text.isdecimal() else otherwise
 
 
 def available() -> int:

@@ -17,6 +17,7 @@ from ganzoo.core.options import parse_options
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.specs import Code, Data, SampleSpec
 from ganzoo.latents import Latents
+from ganzoo.training.batch_norm import has_batch_norm
 from ganzoo.training.draws import Draws
 from ganzoo.training.engine import Engine, start_engine
 from ganzoo.training.processes import ALONE, Processes
@@ -64,7 +65,10 @@ class Components:
 def build(
     config: RunConfig, data: Data, catalog: Catalog, device: torch.device, processes: Processes = ALONE
 ) -> Components:
-    """Raises BadData where the data set is smaller than a batch, and what the components and the engine raise."""
+    """Raises BadData where the data set is smaller than a batch, and what the components and the engine raise.
+
+    Raises BadSetting for a penalty on slopes beside batch norm in the discriminator.
+    """
     if len(data.samples) < config.batch_size:
         raise BadData(
             f"A batch of {config.batch_size} is larger than the data set of {len(data.samples)} samples; "
@@ -79,12 +83,14 @@ def build(
     draws = Draws(data, prior, config, device, processes.shares(config.batch_size, config.accumulate))
     if isinstance(generator, StartsFromData):
         generator.start_from(draws.first(max(1, ENOUGH_TO_START_FROM // data.spec.size)))
+    regularizers = build_list(config.regularizers, catalog.regularizers)
+    check_penalties(config, regularizers, discriminator)
     return Components(
         sample=data.spec,
         players=players,
         row_wise=row_wise,
         loss=catalog.losses[config.loss.name].build(options_of(config.loss, catalog.losses)),
-        regularizers=build_list(config.regularizers, catalog.regularizers),
+        regularizers=regularizers,
         augmentations=build_list(config.augmentations, catalog.augmentations),
         prior=prior,
         draws=draws,
@@ -146,6 +152,18 @@ def check_labels(config: RunConfig, sample: SampleSpec, catalog: Catalog) -> Non
                 f"{name} needs labels, and {config.dataset.name} has none; take labelled data, such as a folder of "
                 "pictures for each class, or a recipe without labels."
             )
+
+
+def check_penalties(config: RunConfig, regularizers: dict[str, Regularizer], discriminator: nn.Module) -> None:
+    """Raise BadSetting where a penalty is on what one sample does to its verdict, and batch norm mixes the samples."""
+    names = [name for name, regularizer in regularizers.items() if regularizer.needs_row_wise]
+    if names and has_batch_norm(discriminator):
+        judge = config.discriminator
+        remedy = "use --set discriminator.norm=layer" if "norm" in judge.options else "take another discriminator"
+        raise BadSetting(
+            f"{' and '.join(names)} needs a verdict on each sample alone, and {judge.name} has batch norm, which mixes "
+            f"the samples of a batch; {remedy}, or leave the penalty out."
+        )
 
 
 def options_of(choice: Choice, shelf: Shelf[Any]) -> Any:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
+from time import sleep
 from typing import Any, TypeVar
 
 import torch
@@ -20,6 +22,8 @@ from ganzoo.core.errors import BadSetting, LostProcess, UsageError
 
 T = TypeVar("T")
 
+MOMENT = 1.0  # second; long enough to print a sentence
+NEAR = timedelta(seconds=5)  # patience with torchrun, which runs on a machine of the job
 BUCKET = 25 * 2**20  # bytes; large enough for full speed, small enough to cost little memory
 
 
@@ -131,6 +135,25 @@ def watched() -> Iterator[None]:
             "above, if it could speak. Go on from the last checkpoint with the same torchrun command and "
             "`ganzoo train --resume RUN`, on any number of processes."
         ) from error
+
+
+def first_to_say(text: str) -> bool:
+    """Whether none of the processes that torchrun has started with this one has said the same.
+
+    One that shall be silent is held back for a moment: where a process has ended, torchrun ends all, and the one that
+    speaks must have spoken by then.
+    """
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":  # torchrun's, which outlives each process
+        return True
+    attempt, name = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), sha256(text.encode()).hexdigest()
+    try:
+        store, _, _ = next(rendezvous("env://", timeout=NEAR))
+        first: bool = store.add(f"said in attempt {attempt}: {name}", 1) == 1
+    except (dist.DistError, RuntimeError, ValueError):  # no store, so nobody to ask
+        return True
+    if not first:
+        sleep(MOMENT)
+    return first
 
 
 def buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:

@@ -103,13 +103,21 @@ def begin_from(origin: Path, parts: Components, config: RunConfig, display: Disp
 
 
 def resume(
-    run: RunFolder, changes: Iterable[Change], device: str, display: Display, logs: Iterable[str] = ()
+    run: RunFolder,
+    changes: Iterable[Change],
+    device: str,
+    display: Display,
+    logs: Iterable[str] = (),
+    data: Path | None = None,
 ) -> RunFolder:
     """Go on from a run's newest checkpoint exactly as if it had never stopped; its algorithm may not change.
 
-    Raises BadData where the data set is no longer the one that the run began with, and Interrupted like `start`.
+    `data` is where the user's own files lie now, if they were moved. Raises BadData where the data set is no longer the
+    one that the run began with, and Interrupted like `start`.
     """
     config, catalog = changed(run, changes), load_catalog()
+    if data is not None:
+        config = replace(config, data=str(data.resolve()))
     loggers = build_loggers(logs, catalog)
     with joined(config.timeout) as processes:
         display.quiet_unless(processes.leads)
@@ -131,7 +139,8 @@ def go_on(
         samples = load_data(config, catalog, display)
     if agreed_digest(samples, processes) != facts["data"]["digest"]:
         raise BadData(
-            f"The data set is not the one that {run.path} was trained on; bring that back, or start a new run."
+            f"The data set is not the one that {run.path} was trained on; bring that back, say with --data where it is "
+            "now, or start a new run."
         )
     check_shared_out(config, processes)
     with same_plugins(run), enough_to_start():

@@ -1,11 +1,13 @@
 """A new run that begins with another run's weights."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from torch import Tensor
 
 from ganzoo.core.errors import BadRun
+from ganzoo.core.files import sha256
 from ganzoo.core.manifest import Manifest, read_manifest
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.training.checkpoint import modules, read_checkpoint, under
@@ -44,19 +46,35 @@ def weights_of(path: Path) -> Path:
 
 
 def exported_from(bundle: Path, manifest: Manifest) -> Path:
-    """The checkpoint behind a bundle, in `runs` here or beside the bundle's own folder."""
+    """The checkpoint behind a bundle, in `runs` here or beside the bundle's own folder; its run may have a new name.
+
+    Raises BadRun where it is not there, or no longer.
+    """
     facts = manifest.training
-    places = {Path("runs") / facts.run, bundle.resolve().parent.parent / "runs" / facts.run}
-    for run in map(RunFolder, sorted(places)):
-        if run.config_file.is_file() and is_same_run(run, manifest):
-            path = run.checkpoint_file(facts.step)
-            if path.exists():
-                return path
+    places = sorted({Path("runs"), bundle.resolve().parent.parent / "runs"})
+    runs = [RunFolder(path.parent) for place in places for path in place.glob("*/config.json")]
+    runs.sort(key=lambda run: (run.path.name != facts.run, run.path))
+    files = {run.checkpoint_file(facts.step): run for run in runs}
+    for path, run in files.items():
+        if path.is_file() and is_its_checkpoint(path, run, manifest):
+            return path
+    for path, run in files.items():
+        if run.path.name == facts.run and not path.exists() and is_same_run(run, manifest):
             raise BadRun(f"{bundle} was exported from {path}, which was deleted since; name {run.path} for its newest.")
     raise BadRun(
-        f"{bundle} holds no weights that can be trained, and the run that it was exported from, {facts.run}, "
-        f"is not in {' or '.join(str(place.parent) for place in sorted(places))}; name that run's folder."
+        f"{bundle} holds no weights that can be trained, and the checkpoint that it was exported from, of step "
+        f"{facts.step:,} of {facts.run}, is in no run in {' or '.join(map(str, places))}; name that run's folder."
     )
+
+
+def is_its_checkpoint(path: Path, run: RunFolder, manifest: Manifest) -> bool:
+    """Whether a bundle was exported from this file; of an older one, that does not say, whether the run is its own."""
+    expected = manifest.training.checkpoint
+    if expected is None:
+        return run.path.name == manifest.training.run and is_same_run(run, manifest)
+    with suppress(OSError):  # a run that goes on may delete it right now
+        return sha256(path) == expected
+    return False
 
 
 def is_same_run(run: RunFolder, manifest: Manifest) -> bool:

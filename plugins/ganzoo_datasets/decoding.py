@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ganzoo_datasets.options import PictureFolderOptions
 
@@ -41,7 +41,7 @@ def decode(content: bytes, options: PictureFolderOptions) -> NDArray[np.uint8]:
 
     Raises one of DAMAGE for what is no picture.
     """
-    with Image.open(BytesIO(content), formats=FORMATS) as image:
+    with opened(content) as image:
         if options.size:
             # JPEG can be decoded at 1/2, 1/4, 1/8: much faster, and twice the side leaves the quality to `resized`.
             image.draft(None, (2 * options.size, 2 * options.size))
@@ -49,6 +49,16 @@ def decode(content: bytes, options: PictureFolderOptions) -> NDArray[np.uint8]:
         plain = resized(opaque(eight_bits(image), "RGB" if options.channels == 3 else "L"), options)
     pixels = np.asarray(plain)  # [H, W] or [H, W, 3]
     return pixels[None] if options.channels == 1 else pixels.transpose(2, 0, 1)
+
+
+def opened(content: bytes) -> Image.Image:
+    """Raises UnidentifiedImageError, in words about the file and not about our buffer, for what is no picture."""
+    try:
+        return Image.open(BytesIO(content), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise UnidentifiedImageError(
+            f"it is damaged, or no picture of a known format ({', '.join(FORMATS)})"
+        ) from error
 
 
 def eight_bits(image: Image.Image) -> Image.Image:

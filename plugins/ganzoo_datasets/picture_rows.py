@@ -79,7 +79,9 @@ def pixels_of(picture: Picture, options: PictureFolderOptions) -> NDArray[np.uin
 
 
 def said(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    """What is wrong, for people: of the system's errors the reason alone, since the file is named beside it."""
+    reason = error.strerror if isinstance(error, OSError) else None
+    return reason or str(error) or type(error).__name__
 
 
 def refused(picture: Picture, unreadable: Unreadable) -> BadData:

@@ -27,6 +27,8 @@ class WeightClipping(Regularizer):
 class GradientPenalty(Regularizer):
     """λ E (‖∇f(x̂)‖₂ - 1)², x̂ anywhere between a fake and a real sample. Gulrajani et al. (2017), equation 3."""
 
+    needs_row_wise = True
+
     def __init__(self, options: GradientPenaltyOptions) -> None:
         self.weight = options.weight
         self.target = options.target
@@ -44,6 +46,8 @@ class Dragan(Regularizer):
     δ is as in the authors' code: each number from U(0, spread · the batch's standard deviation), and the whole of it
     shortened by one number from U(0, 1) for each sample.
     """
+
+    needs_row_wise = True
 
     def __init__(self, options: DraganOptions) -> None:
         self.weight = options.weight

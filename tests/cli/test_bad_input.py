@@ -18,7 +18,7 @@ from command import Refused, contents, ganzoo, ganzoo_process
 from PIL import Image
 
 from ganzoo.cli import main
-from ganzoo.training import session
+from ganzoo.training import processes, session
 
 TRAIN = ("train", "vanilla-mlp", "--steps", "2")
 WRONG_USAGE: dict[str, tuple[list[str], str]] = {
@@ -51,6 +51,27 @@ def test_wrong_usage_is_told_before_anything_is_written(case: str, here: Path, r
     command, words = WRONG_USAGE[case]
     assert words in refused(2, *command).stderr
     assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("command", [["train", "zzz"], [*TRAIN[:3], "many"]], ids=["our error", "click's"])
+def test_of_several_processes_one_says_what_is_wrong(
+    command: list[str], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them fail, whether torchrun has heard of it or not."""
+    heard: list[str] = []
+
+    def first(text: str) -> bool:
+        heard.append(text)
+        return len(heard) == 1
+
+    monkeypatch.setattr(processes, "first_to_say", first)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    speaks, is_silent = ganzoo(*command), ganzoo(*command)
+    assert "Error: " in speaks.stderr
+    assert is_silent.output == ""
+    assert speaks.exit_code == is_silent.exit_code == 2
+    assert heard[0] == heard[1]
+    assert heard[0] in speaks.stderr
 
 
 @pytest.mark.parametrize(

@@ -130,15 +130,49 @@ def test_reading_is_shown() -> None:
     assert seen == ["Reading samples"]
 
 
-def test_what_is_free_is_less_than_the_machine_has_and_more_than_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_is_free_is_less_than_the_machine_has_and_more_than_nothing() -> None:
+    assert 2**20 < memory.free_memory() < 2**50
+
+
+STAT = "anon 700\ninactive_anon 600\nactive_anon 100\ninactive_file 150\nactive_file 50\n"
+CONTAINERS = {
+    "version 2": ({"memory.max": "4096", "memory.current": "1000", "memory.stat": STAT}, 4096 - (1000 - 150 - 50)),
+    "version 1, where parts count without and with what lies below": (
+        {
+            "memory/memory.limit_in_bytes": "4096",
+            "memory/memory.usage_in_bytes": "1000",
+            "memory/memory.stat": STAT + "total_inactive_file 300\ntotal_active_file 100\n",
+        },
+        4096 - (1000 - 300 - 100),
+    ),
+    "version 2 that says no more than the limit": ({"memory.max": "4096"}, 4096),
+    "version 2 that does not say what its use consists of": ({"memory.max": "4096", "memory.current": "1000"}, 3096),
+    "version 2 that holds nothing but files": (
+        {"memory.max": "4096", "memory.current": "100", "memory.stat": STAT},
+        4096,
+    ),
+    "version 2 that is full": ({"memory.max": "4096", "memory.current": "4096"}, 0),
+    "version 2 without a limit": ({"memory.max": "max", "memory.current": "10000"}, 10**6),
+    "version 1 without a limit": (
+        {"memory/memory.limit_in_bytes": "9223372036854771712", "memory/memory.usage_in_bytes": "10000"},
+        10**6,
+    ),
+    "no container": ({}, 10**6),
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_container_has_what_its_limit_leaves_beside_what_it_uses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, container: str
 ) -> None:
-    free = memory.free_memory()
-    assert 2**20 < free < 2**50
-    for content, expected in (("4096\n", 4096), ("max\n", memory.available())):
-        (tmp_path / "limit").write_text(content)
-        monkeypatch.setattr(memory, "LIMIT", tmp_path / "limit")
-        assert memory.free_memory() == pytest.approx(expected, rel=0.2)
+    """Files that it has read count as used, but would be let go of. The machine has 10⁶ bytes free."""
+    files, expected = CONTAINERS[container]
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{content}\n")
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "available", lambda: 10**6)
+    assert memory.free_memory() == expected
 
 
 def test_a_system_that_says_little_is_asked_for_less(monkeypatch: pytest.MonkeyPatch) -> None:

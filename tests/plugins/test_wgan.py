@@ -332,6 +332,12 @@ def test_options_that_make_no_sense_are_refused(name: str, change: dict[str, flo
         parse_options(CATALOG.regularizers[name].options, change, name)
 
 
+@pytest.mark.parametrize(("name", "wanted"), [("gradient-penalty", True), ("dragan", True), ("weight-clipping", False)])
+def test_penalties_say_that_each_score_must_be_of_one_sample(name: str, wanted: bool) -> None:
+    spec = CATALOG.regularizers[name]
+    assert getattr(spec.build(spec.options()), "needs_row_wise", False) == wanted
+
+
 # Recipes
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from toys import CPU, ToyGenerator, toy_config, toy_data, train_toy
 
-from ganzoo.catalog import Catalog, Shelf
+from ganzoo.catalog import Catalog, Shelf, load_catalog
 from ganzoo.contracts import Noise, Play, Players, Regularizer, Terms, Verdict
 from ganzoo.core.config import Choice, OptimizerConfig, RunConfig
 from ganzoo.core.errors import BadData, BadSetting
@@ -27,7 +27,7 @@ from ganzoo.core.specs import (
     Spec,
     WrapperSpec,
 )
-from ganzoo.recipes import read_recipe, resolve
+from ganzoo.recipes import find_recipe, read_recipe, resolve
 from ganzoo.training.build import build
 from ganzoo_latents.options import NormalOptions
 from ganzoo_latents.priors import Normal
@@ -134,6 +134,23 @@ def test_labels_that_are_needed_and_missing_are_asked_for() -> None:
     build(config(), toy_data(), catalog(conditional=True), CPU)
     with pytest.raises(BadData, match="toy needs labels, and toy has none; take labelled data"):
         build(config(), unlabelled, catalog(conditional=True), CPU)
+
+
+@pytest.mark.parametrize("penalty", ["gradient-penalty.weight", "dragan.weight", "r1.gamma", "r2.gamma"])
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_penalty_on_slopes_is_refused_beside_batch_norm_and_told_what_to_set(penalty: str, shared: bool) -> None:
+    """Also where processes share its statistics; not where the discriminator has another norm, or the penalty none."""
+    shelves, pictures = load_catalog(), Data(np.zeros((8, 1, 16, 16), np.uint8))
+
+    def built(norm: str, **settings: float) -> object:
+        changes = {"batch_size": 8, "sync_batch_norm": shared, "discriminator.norm": norm, **settings}
+        chosen = resolve(find_recipe("dcgan-small", shelves), shelves, [(k.split("."), v) for k, v in changes.items()])
+        return build(chosen, pictures, shelves, CPU)
+
+    with pytest.raises(BadSetting, match=r"dcgan has batch norm.*; use --set discriminator\.norm=layer"):
+        built("batch", **{f"regularizers.{penalty}": 1.0})
+    built("layer", **{f"regularizers.{penalty}": 1.0})
+    built("batch", **{"regularizers.weight-clipping.bound": 0.1})
 
 
 def test_a_recipe_lists_wrappers_by_name(tmp_path: Path) -> None:

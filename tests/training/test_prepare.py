@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from toys import final_digest
 
 import ganzoo
 from ganzoo.core.config import BOOKKEEPING, Settings
-from ganzoo.core.errors import BadRun, BadSetting, GanzooError, Sick, UsageError
+from ganzoo.core.errors import BadData, BadRun, BadSetting, GanzooError, Sick, UsageError
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.training.checkpoint import read_checkpoint
 from ganzoo.training.device import pick_device
@@ -34,6 +35,25 @@ def test_bookkeeping_may_change_when_a_run_goes_on_and_its_weights_stay_the_same
     assert final_digest(run.path) == final_digest(whole.path)
     assert [path.stem for path in run.checkpoints()] == ["step-00000012"]
     assert run.config().keep_checkpoints == 1
+
+
+def test_data_that_were_moved_are_named_when_a_run_goes_on(tmp_path: Path) -> None:
+    """As text or as a path, from wherever one is; only the same data will do."""
+    for folder, grey in (("here", 0), ("others", 1)):
+        (tmp_path / folder).mkdir()
+        for number in range(8):
+            Image.new("L", (4, 4), number + grey).save(tmp_path / folder / f"{number}.png")
+    run = ganzoo.train("vanilla-mlp", out=tmp_path, dataset="picture-folder", data=tmp_path / "here", **SMALL)
+    there = (tmp_path / "here").rename(tmp_path / "there")
+    with pytest.raises(BadData, match=r"There is nothing at .*here; give --data"):
+        ganzoo.resume(run, steps=7, quiet=True)
+    with pytest.raises(BadData, match=r"is not the one that .* was trained on"):
+        ganzoo.resume(run, steps=7, data=tmp_path / "others", quiet=True)
+    assert run.config().data == str(tmp_path / "here")
+    ganzoo.resume(run, steps=7, data=str(there), quiet=True)
+    assert run.config().data == str(there)
+    ganzoo.resume(run, steps=8, quiet=True)
+    assert run.newest_checkpoint().stem == "step-00000008"
 
 
 def test_what_would_change_the_algorithm_is_listed_and_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import torch
 from crowd import crowd, files_in
 from torch import Tensor, nn
+from torch import distributed as dist
 from toys import toy_config, toy_data, toy_parts
 
 from ganzoo.contracts import Play, Players, Regularizer, Terms, Verdict
@@ -19,9 +21,10 @@ from ganzoo.core.config import RunConfig
 from ganzoo.core.errors import BadSetting
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.specs import Data
+from ganzoo.training import processes
 from ganzoo.training.checkpoint import read_checkpoint
 from ganzoo.training.prepare import agreed_digest
-from ganzoo.training.processes import ALONE, Processes, buckets, joined
+from ganzoo.training.processes import ALONE, Processes, buckets, first_to_say, joined
 from ganzoo.training.trainer import train
 
 ROUNDING = {torch.float64: 1e-9, torch.float32: 2e-4}  # of weights of order 1, after 20 steps
@@ -192,6 +195,31 @@ def test_processes_with_other_data_say_so() -> None:
     found = crowd(3, work)
     assert [name for name, _ in found] == ["BadData"] * 3
     assert "rank 2 have read something else" in found[0][1]
+
+
+def test_what_several_processes_have_to_say_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the first of them, in each of torchrun's attempts; and by all where there is nobody to ask."""
+    agent = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    monkeypatch.setattr(processes, "MOMENT", 0.5)
+
+    def says(rank: int, text: str, attempt: int = 0, port: int = agent.port) -> bool:
+        found = {"RANK": rank, "WORLD_SIZE": 3, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        for key, value in {**found, "TORCHELASTIC_RESTART_COUNT": attempt}.items():
+            monkeypatch.setenv(key, str(value))
+        return first_to_say(text)
+
+    assert says(0, "all"), "no torchrun"
+    assert says(1, "all")
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    assert says(2, "all")
+    started = monotonic()
+    assert not says(0, "all")
+    assert monotonic() - started >= 0.5, "the one that speaks has the time to do so"
+    assert not says(1, "all")
+    assert says(1, "its own")
+    assert says(0, "all", attempt=1)
+    monkeypatch.setattr(processes, "NEAR", timedelta(seconds=0.1))
+    assert says(0, "all", port=1), "nobody listens there"
 
 
 @pytest.mark.parametrize(("count", "passes"), [(1, 1), (2, 1), (2, 4), (4, 4)])

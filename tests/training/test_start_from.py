@@ -1,8 +1,11 @@
 """A new run may begin with the weights of an old one: of its folder, of a bundle of it, or of one checkpoint."""
 
+import hashlib
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -32,16 +35,29 @@ def run(tmp_path: Path) -> RunFolder:
 @pytest.fixture
 def bundle(run: RunFolder, tmp_path: Path) -> Path:
     """A manifest of the run after 6 steps; its other files play no part here."""
+    return described(run, tmp_path / "exported_models" / "toy", hashlib.sha256(run.checkpoint_file(6).read_bytes()))
+
+
+@pytest.fixture
+def old_bundle(run: RunFolder, tmp_path: Path) -> Path:
+    """The same, of a time when manifests did not say which file it was."""
+    return described(run, tmp_path / "exported_models" / "old", None)
+
+
+def described(run: RunFolder, folder: Path, checkpoint: Any) -> Path:
     manifest = read_manifest(BUNDLE)
+    facts = replace(manifest.training, run="toy-001", step=6, seed=0)
     manifest = replace(
         manifest,
         recipe="toy",
-        training=replace(manifest.training, run="toy-001", step=6, seed=0),
+        training=replace(facts, checkpoint=checkpoint.hexdigest() if checkpoint else None),
         dataset=replace(manifest.dataset, digest="abc"),
     )
-    folder = tmp_path / "exported_models" / "toy"
+    content = json.loads(manifest.to_json())
+    if not checkpoint:
+        del content["training"]["checkpoint"]
     folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text(manifest.to_json())
+    (folder / "manifest.json").write_text(json.dumps(content))
     return folder
 
 
@@ -93,15 +109,36 @@ def test_a_bundle_whose_run_is_not_here_says_what_to_name(tmp_path: Path, monkey
         weights_of(bundle)
 
 
+def test_a_bundle_s_run_may_be_called_otherwise_by_now(run: RunFolder, bundle: Path) -> None:
+    """And another may have its name, its recipe, its seed and its data, but not its weights."""
+    renamed = RunFolder(run.path.rename(run.path.with_name("my-best")))
+    assert weights_of(bundle) == renamed.checkpoint_file(6)
+    train_toy(run.path, replace(CONFIG, batch_size=8))
+    run.describe(replace(CONFIG, batch_size=8), {"data": {"digest": "abc"}})
+    assert weights_of(bundle) == renamed.checkpoint_file(6)
+    shutil.rmtree(renamed.path)
+    with pytest.raises(BadRun, match=r"of step 6 of toy-001, is in no run in .*name that run's folder"):
+        weights_of(bundle)
+
+
+def test_a_bundle_of_a_time_when_none_named_its_file_means_the_run_of_its_name(
+    run: RunFolder, old_bundle: Path
+) -> None:
+    assert weights_of(old_bundle) == run.checkpoint_file(6)
+    run.path.rename(run.path.with_name("my-best"))
+    with pytest.raises(BadRun, match="name that run's folder"):
+        weights_of(old_bundle)
+
+
 @pytest.mark.parametrize("change", [{"recipe": "other"}, {"seed": 5}, {"digest": "def"}])
-def test_another_run_of_the_same_name_is_not_taken_for_the_bundle_s(
-    run: RunFolder, bundle: Path, change: dict[str, object]
+def test_another_run_of_the_same_name_is_not_taken_for_that_of_an_older_bundle(
+    run: RunFolder, old_bundle: Path, change: dict[str, object]
 ) -> None:
     run.describe(
         replace(CONFIG, **{k: v for k, v in change.items() if k != "digest"}), {"data": {"digest": "abc"} | change}
     )
     with pytest.raises(BadRun, match="name that run's folder"):
-        weights_of(bundle)
+        weights_of(old_bundle)
 
 
 def test_a_bundle_whose_checkpoint_was_deleted_says_so(run: RunFolder, bundle: Path) -> None:

@@ -1,6 +1,7 @@
 """torchrun starts the processes, and starts them anew where one dies; the run goes on, and is not begun again."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from crowd import files_in
 
 from ganzoo.core.run_folder import RunFolder
 
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--max-restarts", "1"]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
 
 DIES_ONCE = """
 import os, signal, sys
@@ -40,9 +41,9 @@ def free_port() -> str:
         return str(free.getsockname()[1])
 
 
-def torchrun(port: str, *command: str) -> subprocess.CompletedProcess[str]:
+def torchrun(port: str, *command: str, restarts: int = 0) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*TORCHRUN, "--master-port", port, *command],
+        [*TORCHRUN, "--max-restarts", str(restarts), "--master-port", port, *command],
         capture_output=True,
         text=True,
         timeout=180,
@@ -56,7 +57,7 @@ def test_a_rank_that_dies_is_started_anew_and_the_run_goes_on(tmp_path: Path, fr
     script.write_text(DIES_ONCE)
     out = tmp_path / "runs"
     settings = ["--steps", "40", "--set", "checkpoint_every=10", "--set", "log_every=10", "--set", "samples_every=40"]
-    done = torchrun(free_port, str(script), "train", "vanilla-mlp", *settings, "--out", str(out))
+    done = torchrun(free_port, str(script), "train", "vanilla-mlp", *settings, "--out", str(out), restarts=1)
 
     assert done.returncode == 0, done.stderr
     assert [path.name for path in out.iterdir()] == ["vanilla-mlp-001"]
@@ -69,13 +70,23 @@ def test_a_rank_that_dies_is_started_anew_and_the_run_goes_on(tmp_path: Path, fr
     assert not [name for name in files_in(run.path) if name.endswith(".tmp")]
 
 
-def test_wrong_settings_end_the_job_before_anything_is_written(tmp_path: Path, free_port: str) -> None:
-    done = torchrun(
-        free_port, "-m", "ganzoo", "train", "vanilla-mlp", "--set", "batch_size=63", "--out", str(tmp_path / "runs")
-    )
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["vanilla-mlp", "--set", "batch_size=63"],
+            r"Error: A batch of 63 cannot be shared out evenly among 2 processes.* multiple of 2, such as 64",
+        ),
+        (["vanilla-mpl"], r"Error: No recipe is called 'vanilla-mpl'"),
+    ],
+    ids=["after they have met", "before they meet"],
+)
+def test_what_is_wrong_with_all_is_said_once_before_anything_is_written(
+    tmp_path: Path, free_port: str, words: list[str], said: str
+) -> None:
+    done = torchrun(free_port, "-m", "ganzoo", "train", *words, "--out", str(tmp_path / "runs"))
     assert done.returncode != 0
-    assert "A batch of 63 cannot be shared out evenly among 2 processes" in done.stderr
-    assert "multiple of 2, such as 64" in done.stderr
+    assert len(re.findall(said, done.stderr)) == 1, done.stderr
     assert not (tmp_path / "runs").exists()
 
 
@@ -97,6 +108,6 @@ def test_ctrl_c_saves_the_run_of_all_processes(tmp_path: Path, free_port: str) -
     _, said = job.communicate(timeout=120)
 
     assert job.returncode != 0
-    assert said.count("all is saved. Go on: ganzoo train --resume") >= 1, said
+    assert said.count("all is saved. Go on: ganzoo train --resume") == 1, said
     assert "KeyboardInterrupt" not in said.replace("SignalException", "").split("torch/distributed/elastic")[0]
     assert run.newest_checkpoint().stem == f"step-{run.log()[-1]['step']:08d}"
