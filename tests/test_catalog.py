@@ -237,8 +237,8 @@ def test_a_kind_that_nobody_provides_is_said_to_be_empty(site: Path, monkeypatch
         ("minmax", "did you mean 'minimax'?"),
         ("Minimax", "did you mean 'minimax'?"),
         ("non_saturating", "did you mean 'non-saturating'?"),
-        ("wgan", "known are: minimax, non-saturating"),
-        ("", "known are: minimax, non-saturating"),
+        ("xyz", "known are: began, ebgan, f-divergence, "),
+        ("", "known are: began, ebgan, f-divergence, "),
     ],
 )
 def test_a_name_is_looked_up_as_it_is_written_and_else_gets_a_suggestion(name: str, hint: str) -> None:

@@ -60,7 +60,7 @@ def wheel(tree: Path) -> dict[str, str]:
 
 def packaged(root: Path, package: Path) -> set[str]:
     """The files of a package that users need: its modules, and the data that they read."""
-    patterns = ("**/*.py", "py.typed", "*.npy", "README.md", "recipes/*.toml")
+    patterns = ("**/*.py", "py.typed", "*.npy", "README.md", "recipes/*.toml", "cli/template/**/*.txt")
     return {path.relative_to(root).as_posix() for pattern in patterns for path in package.glob(pattern)}
 
 
@@ -82,7 +82,7 @@ def required(wheel: dict[str, str], platform: str, machine: str) -> dict[str, Re
 
 
 def test_the_wheel_holds_ganzoo_and_its_plugins_and_nothing_else(tree: Path, wheel: dict[str, str]) -> None:
-    """No template, no tests, no benchmarks, and no file forgotten."""
+    """No tests, no benchmarks, of the template only what `ganzoo new-plugin` reads, and no file forgotten."""
     plugins = tree / "plugins"
     expected = packaged(tree, tree / "ganzoo")
     for path in plugins.glob("ganzoo_*/__init__.py"):
@@ -92,6 +92,7 @@ def test_the_wheel_holds_ganzoo_and_its_plugins_and_nothing_else(tree: Path, whe
 
     assert found == expected
     assert {"ganzoo/py.typed", "ganzoo/normal_quantile.npy", "ganzoo_vanilla/recipes/vanilla-mlp.toml"} <= found
+    assert "ganzoo/cli/template/src/ganzoo_template/recipes/smoothed-mlp.toml.txt" in found
     assert {name.partition("/")[0] for name in found} == {"ganzoo", *PROJECT["entry-points"]["ganzoo"].values()}
 
 
@@ -111,7 +112,7 @@ def test_the_wheel_names_its_licence_and_its_entry_points(wheel: dict[str, str])
     assert message_from_string(metadata(wheel, "METADATA"))["License-Expression"] == "Apache-2.0"
     assert {section: dict(parser[section]) for section in parser.sections()} == {
         "console_scripts": PROJECT["scripts"],
-        "ganzoo": PROJECT["entry-points"]["ganzoo"],
+        **PROJECT["entry-points"],
     }
 
 

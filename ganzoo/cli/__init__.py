@@ -1,12 +1,15 @@
 """The `ganzoo` command. Command modules import only click at the top, so that `--help` answers at once."""
 
+import os
 import traceback
 from typing import NoReturn
 
 import click
 
+from ganzoo.cli.compare import compare
 from ganzoo.cli.export import export
 from ganzoo.cli.list import list_
+from ganzoo.cli.new_plugin import new_plugin
 from ganzoo.cli.plugins import plugins
 from ganzoo.cli.sample import sample
 from ganzoo.cli.show import show
@@ -26,14 +29,28 @@ class GanzooGroup(click.Group):
             if ctx.params.get("debug"):
                 traceback.print_exc()
             fail(str(error), error.exit_code)
+        except click.ClickException as error:  # which click shows
+            if is_said(str(error)):
+                raise click.exceptions.Exit(error.exit_code) from error
+            raise
         except KeyboardInterrupt:
             fail("Stopped.", INTERRUPTED)
 
 
 def fail(message: str, exit_code: int) -> NoReturn:
     """Say in one sentence what went wrong, and leave."""
-    click.echo(message if exit_code == INTERRUPTED else f"Error: {message}", err=True)
+    if not is_said(message):
+        click.echo(message if exit_code == INTERRUPTED else f"Error: {message}", err=True)
     raise click.exceptions.Exit(exit_code)
+
+
+def is_said(message: str) -> bool:
+    """Whether another process of a run on several has said so; errors are often those of all."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return False
+    from ganzoo.training.processes import first_to_say
+
+    return not first_to_say(message)
 
 
 @click.group("ganzoo", cls=GanzooGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,5 +68,5 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (train, export, sample, list_, show, plugins):
+for command in (train, export, sample, compare, list_, show, plugins, new_plugin):
     main.add_command(command)

@@ -225,7 +225,8 @@ class DatasetSpec(Spec):
     open: "Callable[[Source, Any], Data]"
     licence: str  # of the data, as its owner states it
     files: tuple[RemoteFile, ...] = ()  # what `open` reads; downloaded where the user has no copy
-    takes_path: bool = False  # whether `open` reads the user's own `--data`, and cannot do without
+    folder: str = ""  # that holds `files`; "" = called as the data set, else as another with the same files
+    takes_path: bool = False  # whether `open` reads the user's own `--data`; without `files` it needs one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,9 +48,10 @@ def locate(spec: DatasetSpec, path: Path | None, track: Track) -> Source:
     """Where `spec.open` finds its files; those that the user does not have are downloaded into the cache.
 
     A file whose name ends in `.gz` may lie unpacked, so `open` has to read it with and without that ending.
+    A data set that has files and takes a path reads the user's own where there is a `path`, and else those files.
     Raises UsageError for a `path` that is needed or useless, BadData for files that are nowhere.
     """
-    if spec.takes_path:
+    if spec.takes_path and (path is not None or not spec.files):
         return Source(users_own(spec, path), track)
     if spec.files:
         return Source(folder_of_files(spec, path, track), track)
@@ -77,7 +78,7 @@ def folder_of_files(spec: DatasetSpec, path: Path | None, track: Track) -> Path:
         for folder in candidates(spec, Path(shared).expanduser()):
             if not missing(spec, folder):
                 return folder
-    cache = cache_folder() / spec.name
+    cache = cache_folder() / (spec.folder or spec.name)
     absent = missing(spec, cache)
     if absent:
         download([file for file in spec.files if file.name in absent], cache, track)
@@ -106,7 +107,7 @@ def by_count(found: tuple[list[str], Path]) -> int:
 
 def candidates(spec: DatasetSpec, path: Path) -> tuple[Path, Path]:
     """A folder of this data set, or a folder of many, one sub-folder for each."""
-    return path, path / spec.name
+    return path, path / (spec.folder or spec.name)
 
 
 def missing(spec: DatasetSpec, folder: Path) -> list[str]:

@@ -6,11 +6,13 @@ One that draws by label takes `label` int64 [N] too.
 import logging
 import warnings
 from collections.abc import Iterator
+from copy import deepcopy
 
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from ganzoo.core.errors import ExportFailed, first_line
 from ganzoo.core.specs import SampleSpec
@@ -53,7 +55,8 @@ def to_onnx(
     inputs = {"latents": torch.zeros(EXAMPLE_BATCH, latent_size)}
     if conditional:
         inputs["label"] = torch.arange(EXAMPLE_BATCH) % sample.num_classes
-    model = convert((WithLabels if conditional else WithoutLabels)(generator).eval(), inputs)
+    plain = without_parametrizations(generator)
+    model = convert((WithLabels if conditional else WithoutLabels)(plain).eval(), inputs)
     tidy(model, sample)
     if sample.is_picture:
         add_picture_head(model.graph, sample)
@@ -64,6 +67,20 @@ def to_onnx(
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ExportFailed(f"The exported graph is invalid: {first_line(error)}.") from error
     return model
+
+
+@torch.no_grad()
+def without_parametrizations(generator: nn.Module) -> nn.Module:
+    """A copy whose weights are what parametrizations such as spectral norm make of them in eval mode."""
+    plain = deepcopy(generator).eval()
+    for module in list(plain.modules()):
+        if is_parametrized(module):
+            values = {name: getattr(module, name) for name in module.parametrizations}  # type: ignore[union-attr]
+            del module.parametrizations
+            module.__class__ = type(module).__bases__[0]  # torch's own removal would change the original's class too
+            for name, value in values.items():
+                module.register_parameter(name, nn.Parameter(value))
+    return plain
 
 
 def convert(module: nn.Module, inputs: dict[str, Tensor]) -> onnx.ModelProto:
@@ -95,7 +112,7 @@ def reason(error: Exception) -> str:
     if "Constraints violated" in str(error):
         return (
             f"its forward takes the size of the batch, here {EXAMPLE_BATCH}, for a number that never changes, or "
-            "branches on it. Write -1 or `len(latents)` in shapes, without int()."
+            "branches on it. Write -1 or `latents.shape[0]` in shapes, without int()."
         )
     return f"{first_line(error)}. A forward must consist of torch's own operations on tensors."
 

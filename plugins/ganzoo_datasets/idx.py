@@ -8,6 +8,7 @@ import gzip
 import zlib
 from math import prod
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +39,18 @@ def open_idx(source: Source, options: IdxOptions, classes: tuple[str, ...]) -> D
 
     Raises BadData that names the file which is damaged, or does not fit to the others.
     """
+    pixels, labels = read_split(source, options.split, classes)
+    count = options.limit or len(pixels)
+    return Data(framed(pixels[:count], options.size), labels[:count].astype(np.int64), classes)
+
+
+def read_split(
+    source: Source, split: Literal["train", "test"], classes: tuple[str, ...]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Pictures [N, 28, 28], and labels [N] in 0…len(classes) - 1. Raises BadData like `open_idx`."""
     assert source.path is not None, "a data set with files is given their folder"
-    images = find(source.path, f"{STEMS[options.split]}-images-idx3-ubyte")
-    labels = find(source.path, f"{STEMS[options.split]}-labels-idx1-ubyte")
+    images = find(source.path, f"{STEMS[split]}-images-idx3-ubyte")
+    labels = find(source.path, f"{STEMS[split]}-labels-idx1-ubyte")
     pixels = read_images(images)
     names = read_labels(labels, len(classes))
     if len(pixels) != len(names):
@@ -48,8 +58,7 @@ def open_idx(source: Source, options: IdxOptions, classes: tuple[str, ...]) -> D
             f"{images} holds {len(pixels)} pictures, but {labels} holds {len(names)} labels; "
             "take both files from the same place."
         )
-    count = options.limit or len(pixels)
-    return Data(framed(pixels[:count], options.size), names[:count].astype(np.int64), classes)
+    return pixels, names
 
 
 def find(folder: Path, name: str) -> Path:

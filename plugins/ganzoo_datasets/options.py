@@ -10,6 +10,7 @@ Limit = Annotated[int, Meta(ge=0)]
 Seed = Annotated[int, Meta(ge=0)]
 Side = Annotated[int, Meta(ge=0, le=4096)]
 Std = Annotated[float, Meta(ge=0)]
+Column = str | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,64 @@ class IdxOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class StackedMnistOptions:
+    """Three digits of MNIST in one picture, one in each colour."""
+
+    split: Literal["train", "test", "all"] = "train"  # which digits are stacked
+    size: Literal[28, 32] = 28  # pixels; 32 adds a black border of 2, so that sides halve evenly
+    samples: Count = 128_000
+    seed: Seed = 0  # of the draw of digits; the run has its own
+
+
+@dataclass(frozen=True, slots=True)
+class Cifar10Options:
+    """CIFAR-10, from its archive or as pictures by class."""
+
+    split: Literal["train", "test"] = "train"
+    limit: Limit = 0  # only so many pictures; 0 = all
+
+
+@dataclass(frozen=True, slots=True)
+class TfdOptions:
+    """The Toronto Face Database, from the user's own file."""
+
+    limit: Limit = 0  # only the first so many; 0 = all
+
+
+@dataclass(frozen=True, slots=True)
+class NpzOptions:
+    """Pictures or points in the user's own .npz or .npy."""
+
+    array: str = ""  # its name in the file; "" = the one that holds no labels
+    layout: Literal["auto", "NHWC", "NCHW"] = "auto"  # where four dimensions have the channels: last or second
+    limit: Limit = 0  # only the first so many; 0 = all
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """Points in the user's own .csv or .npy."""
+
+    header: Literal["auto", "yes", "no"] = "auto"  # whether the first row names the columns; auto = if it has words
+    columns: Column | tuple[Column, ...] = ()  # names, or numbers from 1 on; a text parts them by commas; () = all
+    standardise: bool = False  # each column to mean 0 and standard deviation 1
+
+
+@dataclass(frozen=True, slots=True)
+class HfOptions:
+    """Pictures that the package `datasets` reads, from the Hugging Face Hub or a local folder."""
+
+    name: str = ""  # of the data set on the Hub, or a local folder; it has to be given
+    config: str = ""  # which of its configurations, where there are several
+    split: str = "train"
+    image_column: str = ""  # "" = the only one that holds pictures
+    label_column: str = ""  # "" = the only one that holds classes, "none" = no labels
+    size: Side = 0  # pixels, both sides of what comes out; 0 = as the pictures are, which must then be alike
+    channels: Literal[1, 3] = 3  # grey or RGB
+    crop: Literal["center", "none"] = "center"  # to a square, before resizing; "none" squashes
+    limit: Limit = 0  # only the first so many; 0 = all
+
+
+@dataclass(frozen=True, slots=True)
 class PictureFolderOptions:
     """A folder or .zip of the user's own pictures."""
 
@@ -29,6 +88,16 @@ class PictureFolderOptions:
     channels: Literal[1, 3] = 3  # grey or RGB
     crop: Literal["center", "none"] = "center"  # to a square, before resizing; "none" squashes
     broken: Literal["refuse", "skip"] = "refuse"  # what to do with a picture that cannot be read
+
+
+@dataclass(frozen=True, slots=True)
+class NormalOptions:
+    """One Gaussian on the line."""
+
+    samples: Count = 100_000
+    mean: float = 3.0
+    std: Std = 0.5
+    seed: Seed = 0  # of the data; the run has its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,50 @@
-"""Relativistic losses and the penalties R1 and R2.
+"""Relativistic losses, the penalties R1 and R2, and R3GAN, which is made of both.
 
-Jolicoeur-Martineau (2018), arXiv:1807.00734; Mescheder, Geiger and Nowozin (2018), arXiv:1801.04406.
+Jolicoeur-Martineau (2018), arXiv:1807.00734; Mescheder, Geiger and Nowozin (2018), arXiv:1801.04406; Huang, Gokaslan,
+Kuleshov and Tompkin (2024), arXiv:2501.05441.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganzoo.api import LossSpec, NoOptions, RegularizerSpec, hookimpl
-from ganzoo_relativistic.options import PenaltyOptions
+from ganzoo.api import DiscriminatorSpec, GeneratorSpec, LossSpec, NoOptions, RegularizerSpec, SampleSpec, hookimpl
+from ganzoo_relativistic.options import PenaltyOptions, R3ganOptions
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from ganzoo.contracts import Loss, Regularizer
 
 RELATIVISTIC = "arXiv:1807.00734"
 CONVERGENCE = "arXiv:1801.04406"
+R3GAN = "arXiv:2501.05441"
+
+
+@hookimpl
+def ganzoo_generators() -> list[GeneratorSpec]:
+    return [
+        GeneratorSpec(
+            name="r3gan",
+            summary="Residual blocks of grouped convolutions without norm; square pictures of 8 pixels or more",
+            source=R3GAN,
+            options=R3ganOptions,
+            build=build_generator,
+        )
+    ]
+
+
+@hookimpl
+def ganzoo_discriminators() -> list[DiscriminatorSpec]:
+    return [
+        DiscriminatorSpec(
+            name="r3gan",
+            summary="The same blocks the other way round, without norm; also a critic",
+            source=R3GAN,
+            options=R3ganOptions,
+            build=build_discriminator,
+            row_wise=True,
+        )
+    ]
 
 
 @hookimpl
@@ -51,6 +83,23 @@ def ganzoo_regularizers() -> list[RegularizerSpec]:
             build=build_r2,
         ),
     ]
+
+
+@hookimpl
+def ganzoo_recipes() -> list[Path]:
+    return sorted((Path(__file__).parent / "recipes").glob("*.toml"))
+
+
+def build_generator(sample: SampleSpec, latent_size: int, options: R3ganOptions) -> "nn.Module":
+    from ganzoo_relativistic.networks import R3ganGenerator
+
+    return R3ganGenerator(sample, latent_size, options)
+
+
+def build_discriminator(sample: SampleSpec, options: R3ganOptions) -> "nn.Module":
+    from ganzoo_relativistic.networks import R3ganDiscriminator
+
+    return R3ganDiscriminator(sample, options)
 
 
 def build_pairing(_options: NoOptions) -> "Loss":

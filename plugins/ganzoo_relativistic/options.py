@@ -1,12 +1,35 @@
-"""What a recipe can set of R1 and R2."""
+"""What a recipe can set of the penalties and of the networks."""
 
 from dataclasses import dataclass
 from typing import Annotated
 
 from msgspec import Meta
 
+from ganzoo.api import Schedule
+
+Count = Annotated[int, Meta(ge=1)]
+NotNegative = Annotated[float, Meta(ge=0)]
+
 
 @dataclass(frozen=True, slots=True)
 class PenaltyOptions:
-    gamma: Annotated[float, Meta(ge=0)] = 10.0  # γ; depends on the pictures' size, so try others
-    interval: Annotated[int, Meta(ge=1)] = 1  # discriminator updates from one penalty to the next
+    """Of R1 and of R2."""
+
+    gamma: NotNegative | Schedule = 10.0  # γ; depends on the pictures' size, so try others
+    interval: Count = 1  # discriminator updates from one penalty to the next
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a schedule below 0, which would reward steep discriminators."""
+        if isinstance(self.gamma, Schedule) and min(self.gamma.start, self.gamma.end) < 0:
+            raise ValueError("gamma cannot go below 0; give its schedule a start and an end of 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class R3ganOptions:
+    """Of either network; they may differ."""
+
+    width: Count = 64  # channels of the largest map; doubled with each halving of the side
+    widest: Count = 768  # channels that no map exceeds
+    blocks: Count = 2  # residual blocks for each side
+    group: Count = 16  # channels of a block's 3×3 convolution that are mixed with each other
+    expansion: Count = 2  # how many times as many channels a block has within

@@ -10,22 +10,28 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ganzoo.api import value_at
 from ganzoo.contracts import Play, Players, Regularizer, Terms, Verdict
 from ganzoo_relativistic.options import PenaltyOptions
 
 
 class SlopePenalty(Regularizer):
-    """What both have in common.
+    """What both have in common: γ, which may follow a schedule over the generator's updates.
 
     With an interval the penalty acts in every `interval`-th update and is multiplied by it, so that its mean over
     updates stays the same: lazy regularization, Karras et al. (2020), arXiv:1912.04958, section 3.1.
     """
 
     needs_sample_gradients = True
+    needs_row_wise = True
 
     def __init__(self, options: PenaltyOptions) -> None:
-        self.factor = options.gamma / 2 * options.interval
+        self.gamma = options.gamma
         self.interval = options.interval
+
+    def factor(self, step: int) -> float:
+        """What E‖∇D‖² is multiplied by after that many updates of the generator."""
+        return value_at(self.gamma, step) / 2 * self.interval
 
 
 class R1(SlopePenalty):
@@ -33,14 +39,14 @@ class R1(SlopePenalty):
 
     def terms(self, play: Play, players: Players) -> Terms:
         assert play.on_real is not None
-        return {"penalty": self.factor * squared_slope(play.on_real, play.batch.real)}
+        return {"penalty": self.factor(play.step) * squared_slope(play.on_real, play.batch.real)}
 
 
 class R2(SlopePenalty):
     """γ/2 E‖∇D(G(z))‖²."""
 
     def terms(self, play: Play, players: Players) -> Terms:
-        return {"penalty": self.factor * squared_slope(play.on_fake, play.fake)}
+        return {"penalty": self.factor(play.step) * squared_slope(play.on_fake, play.fake)}
 
 
 def squared_slope(verdict: Verdict, samples: Float[Tensor, "batch *sample"]) -> Float[Tensor, ""]:

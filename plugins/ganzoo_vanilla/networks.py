@@ -29,7 +29,8 @@ class MlpGenerator(nn.Module):
 
         sizes = [latent_size, *[options.width] * options.depth]
         dropouts = [0.0] * options.depth
-        self.hidden = stack(lambda a, b: nn.Sequential(nn.Linear(a, b), nn.ReLU()), sizes, dropouts)
+        layer = normed if options.batch_norm else plain
+        self.hidden = stack(layer, sizes, dropouts)
         self.to_sample = nn.Linear(options.width, sample.size)
         start_uniform(self, options.weight_range)
 
@@ -52,6 +53,15 @@ class MlpGenerator(nn.Module):
         if self.bias_from_data:
             mean = real.flatten(1).mean(0)  # [D]
             self.to_sample.bias.copy_(deactivate(mean, self.output))
+
+
+def plain(inputs: int, units: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(inputs, units), nn.ReLU())
+
+
+def normed(inputs: int, units: int) -> nn.Module:
+    """With batch norm, whose shift takes the place of the bias."""
+    return nn.Sequential(nn.Linear(inputs, units, bias=False), nn.BatchNorm1d(units), nn.ReLU())
 
 
 def choose_output(output: str, sample: SampleSpec) -> str:
@@ -148,4 +158,5 @@ def start_uniform(network: nn.Module, bound: float) -> None:
     for layer in network.modules():
         if isinstance(layer, nn.Linear):
             layer.weight.uniform_(-bound, bound)
-            layer.bias.zero_()
+            if layer.bias is not None:
+                layer.bias.zero_()

@@ -71,6 +71,31 @@ def test_a_data_set_of_the_users_own_files_asks_for_them(tmp_path: Path) -> None
     assert fetched(spec, tmp_path) == tmp_path
 
 
+def test_a_data_set_may_have_files_and_take_a_path(site: Site, tmp_path: Path, own_cache: Path) -> None:
+    """The user's path is taken as it is, whatever is there; without one, the files are fetched as for any other."""
+    spec = spec_of(site.url + NAME, takes_path=True)
+
+    assert fetched(spec, tmp_path) == tmp_path
+    with pytest.raises(BadData, match="nothing at"):
+        locate(spec, tmp_path / "absent", silent)
+    assert not site.asked
+    assert fetched(spec) == own_cache / "toy"
+
+
+def test_data_sets_may_share_a_folder_of_files(
+    site: Site, tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one has downloaded, or the user has, serves the other."""
+    spec = spec_of(site.url + NAME, folder="other")
+
+    assert fetched(spec) == own_cache / "other"
+    (tmp_path / "mine" / "other").mkdir(parents=True)
+    (tmp_path / "mine" / "other" / NAME).touch()
+    assert fetched(spec, tmp_path / "mine") == tmp_path / "mine" / "other"
+    monkeypatch.setenv("GANZOO_DATA", str(tmp_path / "mine"))
+    assert fetched(spec) == tmp_path / "mine" / "other"
+
+
 def test_a_data_set_without_files_refuses_a_path(tmp_path: Path) -> None:
     spec = spec_of(files=())
 

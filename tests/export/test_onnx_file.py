@@ -1,14 +1,16 @@
 """What is in the exported file, and which generators there is no file for."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 from toy_generators import PICTURE, POINT, SIZE, TRAPS, Flawed, good, proven
 
 import ganzoo
@@ -137,3 +139,32 @@ def test_exporting_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
 
     proven(Constant(), POINT)
     assert capfd.readouterr() == ("", "")
+
+
+class Doubled(nn.Module):
+    def forward(self, weight: Tensor) -> Tensor:
+        return 2 * weight
+
+
+class Parametrized(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 2)
+        parametrize.register_parametrization(self.layer, "weight", Doubled())
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.layer(latents)
+
+
+def test_parametrized_weights_are_computed_once_and_the_generator_stays_as_it_was() -> None:
+    """Twice the weight, by hand; one product is left in the graph."""
+    network = Parametrized()
+
+    model = to_onnx(network, SampleSpec((2,)), 4)
+
+    (weight,) = (numpy_helper.to_array(each) for each in model.graph.initializer if len(each.dims) == 2)
+    layer: Any = network.layer
+    np.testing.assert_array_equal(weight, 2 * layer.parametrizations.weight.original.detach().numpy())
+    assert [node.op_type for node in model.graph.node] == ["Gemm"]
+    assert parametrize.is_parametrized(layer)
+    torch.testing.assert_close(layer.weight, 2 * layer.parametrizations.weight.original)

@@ -17,10 +17,16 @@ def spec_of(name: str) -> DatasetSpec:
     return spec
 
 
-def read(name: str, path: Path | None = None, stream: Any = "auto", **options: Any) -> Data:
+def read(name: str, /, path: Path | None = None, stream: Any = "auto", **options: Any) -> Data:
     """Options parsed, files found, result checked."""
     spec = spec_of(name)
     return load(spec, parse_options(spec.options, options, "dataset"), path, lambda items, _title: items, stream)
+
+
+def idx_bytes(array: Any) -> bytes:
+    """A file of bytes as MNIST's are: magic number, dimensions, values."""
+    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    return bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes()
 
 
 def draw(

@@ -1,5 +1,6 @@
 """Relativistic losses and R1, R2: closed forms, and the game of two points in which R1 makes the players meet."""
 
+from dataclasses import replace
 from math import log
 from typing import Any
 
@@ -14,10 +15,13 @@ from ganzoo.catalog import load_catalog
 from ganzoo.contracts import Batch, Loss, Noise, Play, Players, Verdict
 from ganzoo.core.errors import BadSetting
 from ganzoo.core.options import parse_options
+from ganzoo.core.schedule import Schedule, value_at
+from ganzoo.recipes import find_recipe, resolve
 from ganzoo_relativistic.losses import RelativisticAverage, RelativisticPairing
 from ganzoo_relativistic.options import PenaltyOptions
 from ganzoo_relativistic.regularizers import R1, R2
 
+CATALOG = load_catalog()
 SHAPES = [(1, 2, 2), (3, 4, 4), (2,)]
 Penalty = type[R1] | type[R2]
 
@@ -253,10 +257,39 @@ def test_a_penalty_asks_for_the_pass_that_is_there(penalty: Penalty) -> None:
     assert float(terms["penalty"].detach()) == pytest.approx((2 * 3) ** 2 / 2, rel=1e-5)
 
 
-@pytest.mark.parametrize("change", [{"gamma": -1.0}, {"interval": 0}, {"weight": 1.0}])
-def test_options_that_make_no_sense_are_refused(change: dict[str, float]) -> None:
+@each_penalty
+@pytest.mark.parametrize(("step", "gamma"), [(0, 4.0), (5, 4.0), (10, 2.5), (15, 1.0), (99, 1.0)])
+def test_gamma_follows_its_schedule_over_the_generator_s_steps(penalty: Penalty, step: int, gamma: float) -> None:
+    """From 4 after 5 steps to 1 after 15, of a discriminator of slope 2; lazy or not."""
+    schedule = {"start": 4.0, "end": 1.0, "begin": 5, "steps": 10, "shape": "cosine"}
+    options = parse_options(PenaltyOptions, {"gamma": schedule, "interval": 3}, "r1")
+    discriminator = Linear((2,), 2.0)
+    play = replace(meeting(discriminator, *torch.randn(2, 5, 2)), step=step)
+
+    terms = penalty(options).terms(play, Players(nn.Identity(), discriminator))
+
+    assert float(terms["penalty"].detach()) == pytest.approx(3 * gamma / 2 * 2**2, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"gamma": -1.0},
+        {"gamma": {"start": 1.0, "end": -0.1, "steps": 10}},
+        {"gamma": {"start": 1.0, "end": 0.1}},
+        {"gamma": "strong"},
+        {"interval": 0},
+        {"weight": 1.0},
+    ],
+)
+def test_options_that_make_no_sense_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(BadSetting):
         parse_options(PenaltyOptions, change, "r1")
+
+
+def test_a_schedule_that_ends_below_0_is_answered_by_what_would_be_right() -> None:
+    with pytest.raises(BadSetting, match="gamma cannot go below 0; give its schedule a start and an end of 0 or more"):
+        parse_options(PenaltyOptions, {"gamma": {"start": 1.0, "end": -0.1, "steps": 10}}, "r1")
 
 
 # The game of two points: data at 0, one fake sample at θ, D(x) = ψx, the discriminator minimises ψθ, the generator -ψθ
@@ -292,16 +325,114 @@ def test_players_of_two_points_meet_with_r1_and_not_without(gamma: float) -> Non
     assert np.hypot(*found) > 1.5 if gamma == 0 else np.hypot(*found) < 0.02
 
 
+def stepped(position: np.ndarray[Any, Any], loss: Loss, penalties: list[R1 | R2], rate: float) -> list[float]:
+    """(θ, ψ) after one simultaneous step of gradient descent, in float64."""
+    discriminator = Linear((1,), 0.0).double()
+    discriminator.w.data.fill_(position[1])
+    theta = torch.full((1, 1), position[0], dtype=torch.float64)
+    play = meeting(discriminator, torch.zeros(1, 1, dtype=torch.float64), theta)
+    players = Players(nn.Identity(), discriminator)
+    d_terms = [*loss.discriminator(play).values(), *(penalty.terms(play, players)["penalty"] for penalty in penalties)]
+
+    (d_step,) = torch.autograd.grad(sum(d_terms), discriminator.w, retain_graph=True)
+    (g_step,) = torch.autograd.grad(sum(loss.generator(play).values()), play.fake)
+
+    return [float(theta - rate * g_step), float((discriminator.w - rate * d_step).detach())]
+
+
+@pytest.mark.parametrize(("loss", "slope"), [(RelativisticPairing(), 0.5), (RelativisticAverage(), 1.0)])
+@pytest.mark.parametrize("kinds", [[], [R1], [R2], [R1, R2]], ids=["none", "r1", "r2", "both"])
+@pytest.mark.parametrize("gamma", [0.3, 4.0])
+def test_near_the_solution_a_step_shrinks_the_orbit_with_penalties_alone(
+    loss: Loss, slope: float, kinds: list[Penalty], gamma: float
+) -> None:
+    """At (0, 0) a step of size h multiplies by 1 + hλ, λ = -g/2 ± √(g²/4 - f'²), g the sum of all γ.
+
+    f'(0) is the slope at 0 of what the players minimise: 1/2 for each term. Mescheder et al. (2018), section 3.
+    """
+    rate, penalties = 0.05, [kind(PenaltyOptions(gamma=gamma)) for kind in kinds]
+
+    columns = []
+    for move in 1e-5 * np.eye(2):
+        ahead, behind = (np.array(stepped(sign * move, loss, penalties, rate)) for sign in (1, -1))
+        columns.append((ahead - behind) / 2e-5)
+    found = np.linalg.eigvals(np.stack(columns, axis=1))
+
+    pull = gamma * len(kinds)
+    root = np.emath.sqrt(pull**2 / 4 - slope**2)
+    expected = 1 + rate * (-pull / 2 + np.array([root, -root]))
+    np.testing.assert_allclose(np.sort_complex(found), np.sort_complex(expected), atol=1e-6)
+    assert np.all(np.abs(found) < 1) if kinds else np.all(np.abs(found) > 1)
+
+
+# Recipes
+
+
+def test_the_relativistic_average_recipe_has_the_paper_s_stable_settings() -> None:
+    """Adam of 2e-4 and (0.5, 0.999), batches of 32, one update each, spectral norm alone in the discriminator."""
+    config = resolve(find_recipe("ragan", CATALOG), CATALOG)
+
+    assert (config.loss.name, config.batch_size, config.d_steps) == ("relativistic-average", 32, 1)
+    assert (config.discriminator.options["norm"], set(config.wrappers)) == ("none", {"spectral-norm"})
+    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+        assert (optimizer.name, optimizer.learning_rate, optimizer.betas) == ("adam", 2e-4, (0.5, 0.999))
+
+
+def test_the_r3gan_recipe_has_the_authors_settings_for_cifar_10() -> None:
+    """github.com/brownvc/R3GAN, train.py: cosines over the first 20 million of 250 million pictures, in batches of 512.
+
+    The average of the generator forgets half in 5 million pictures.
+    """
+    config = resolve(find_recipe("r3gan", CATALOG), CATALOG)
+    middle, end = 10_000_000 // 512, 20_000_000 // 512 + 1
+
+    assert (config.loss.name, config.batch_size, config.d_steps) == ("relativistic-pairing", 512, 1)
+    assert config.total_steps(50_000) * 512 == pytest.approx(250e6, rel=1e-5)
+    assert (config.latents.name, config.latents.options["size"], config.dataset.name) == ("normal", 64, "cifar10")
+    for player in (config.generator, config.discriminator):
+        assert (player.name, player.options["width"], player.options["widest"]) == ("r3gan", 768, 768)
+        assert [player.options[key] for key in ("blocks", "group", "expansion")] == [2, 16, 2]
+    for name in ("r1", "r2"):
+        options = parse_options(PenaltyOptions, config.regularizers[name], name)
+        found = [value_at(options.gamma, step) for step in (0, middle, end)]
+        assert (found, options.interval) == (pytest.approx([0.05, 0.0275, 0.005], rel=1e-4), 1)
+    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+        rates = [value_at(optimizer.learning_rate, step) for step in (0, middle, end)]
+        assert rates == pytest.approx([2e-4, 1.25e-4, 5e-5], rel=1e-4)
+        betas = [[value_at(beta, step) for beta in optimizer.betas] for step in (0, middle, end)]
+        np.testing.assert_allclose(betas, [[0, 0.9], [0, 0.945], [0, 0.99]], atol=1e-5)
+    assert not isinstance(config.ema_decay, Schedule)
+    assert config.ema_decay ** (5_000_000 / 512) == pytest.approx(0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["r3gan", "r3gan-small", "rpgan-points"])
+def test_both_penalties_act_in_every_update_and_are_equally_strong(name: str) -> None:
+    config = resolve(find_recipe(name, CATALOG), CATALOG)
+
+    assert config.loss.name == "relativistic-pairing"
+    assert config.regularizers["r1"] == config.regularizers["r2"]
+    assert config.regularizers["r1"]["interval"] == 1
+
+
 # The catalog
 
 
 @pytest.mark.parametrize(
     ("kind", "names"),
-    [("losses", {"relativistic-pairing", "relativistic-average"}), ("regularizers", {"r1", "r2"})],
+    [
+        ("losses", {"relativistic-pairing", "relativistic-average"}),
+        ("regularizers", {"r1", "r2"}),
+    ],
 )
 def test_the_catalog_builds_the_whole_family(kind: str, names: set[str]) -> None:
-    shelf = load_catalog().shelves()[kind]
+    shelf = CATALOG.shelves()[kind]
 
     assert {name for name, plugin in shelf.provider.items() if plugin == "relativistic"} == names
     for name in names:
         assert shelf[name].build(shelf[name].options()) is not None
+
+
+@pytest.mark.parametrize("name", ["r1", "r2"])
+def test_penalties_say_that_each_logit_must_be_of_one_sample(name: str) -> None:
+    spec = load_catalog().regularizers[name]
+    assert spec.build(spec.options()).needs_row_wise

@@ -31,7 +31,7 @@ OUTPUTS = ["tanh", "sigmoid", "linear"]
 each_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
 each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: str(sample.shape))
 each_output = pytest.mark.parametrize("output", OUTPUTS)
-each_recipe = pytest.mark.parametrize("name", ["goodfellow-2014", "vanilla-mlp"])
+each_recipe = pytest.mark.parametrize("name", sorted(RECIPES))
 logits = st.lists(st.floats(-12, 12), min_size=1, max_size=5)
 
 
@@ -322,6 +322,24 @@ def test_a_weight_range_bounds_every_weight_and_clears_every_bias() -> None:
             assert float(layer.bias.abs().max()) == 0
 
 
+def test_batch_norm_stands_behind_each_hidden_layer_and_takes_the_bias_s_place() -> None:
+    """In training each hidden unit has mean 0 and variance 1 over the batch before its ReLU."""
+    generator = MlpGenerator(SAMPLES[2], 3, MlpGeneratorOptions(width=7, depth=2, batch_norm=True, weight_range=0.1))
+    norms = [layer for layer in generator.modules() if isinstance(layer, nn.BatchNorm1d)]
+    seen: list[Tensor] = []
+    for norm in norms:
+        norm.register_forward_hook(lambda _layer, _inputs, output: seen.append(output))
+
+    generator.train()(torch.randn(500, 3))
+
+    assert [norm.num_features for norm in norms] == [7, 7]
+    for output in seen:
+        torch.testing.assert_close(output.mean(0), torch.zeros(7), rtol=0, atol=1e-4)
+        assert (output.var(0, correction=0) - 1).abs().max() < 0.05
+    biases = [layer.bias is not None for layer in generator.modules() if isinstance(layer, nn.Linear)]
+    assert biases == [False, False, True]
+
+
 def test_without_a_weight_range_torch_initialises() -> None:
     """The same seed gives the weights of a plain torch layer."""
     torch.manual_seed(0)
@@ -392,10 +410,10 @@ def test_data_changes_no_bias_unless_asked() -> None:
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
-        ("generators", {"mlp"}),
+        ("generators", {"mlp", "gaussian-mixture"}),
         ("discriminators", {"mlp", "maxout"}),
         ("losses", {"minimax", "non-saturating"}),
-        ("recipes", {"vanilla-mlp", "goodfellow-2014"}),
+        ("recipes", {"vanilla-mlp", "goodfellow-2014", "mlp-1d", "mlp-ring", "mlp-grid", "gmm"}),
     ],
 )
 def test_the_catalog_has_the_whole_family(kind: str, names: set[str]) -> None:
@@ -462,7 +480,7 @@ def test_a_recipe_names_components_and_options_that_exist(name: str) -> None:
 def test_a_recipe_s_settings_are_settings_and_end_the_run(name: str) -> None:
     """What is neither words nor a component belongs to `Settings`, and has exactly one length."""
     words = {"summary", "paper", "good_for", "expect", "differences"}
-    components = {"dataset", "latents", "generator", "discriminator", "loss"}
+    components = {"dataset", "latents", "generator", "discriminator", "loss", "regularizers"}
     values = {key: value for key, value in read(RECIPES[name]).items() if key not in words | components}
 
     check_length(parse_options(Settings, values, ""))

@@ -1,4 +1,7 @@
-"""The smoothed loss, against what can be worked out by hand."""
+"""The loss, against what can be worked out by hand.
+
+`pytest --ganzoo-plugin template` also checks that every component keeps the contracts of its kind.
+"""
 
 from math import log
 

@@ -1,4 +1,4 @@
-"""A plugin to copy: one loss, and a recipe that uses it. This file imports no torch, so that `ganzoo list` is quick."""
+"""One loss, and a recipe that uses it. This file imports no torch, so that `ganzoo list` is quick."""
 
 from dataclasses import dataclass
 from pathlib import Path

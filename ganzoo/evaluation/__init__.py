@@ -1,0 +1,1 @@
+"""How good what a generator draws is, in numbers."""

@@ -1,0 +1,180 @@
+"""Promises of generators, discriminators, and of what wraps them. N = 5 samples, Z = 64."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.contracts import Verdict
+from ganzoo.core.errors import GanzooError
+from ganzoo.core.specs import DiscriminatorSpec, GeneratorSpec, SampleSpec, WrapperSpec
+from ganzoo.export.contract import check_generator
+from ganzoo.export.onnx_file import to_onnx
+from ganzoo.export.parity import compare
+from ganzoo.testing.report import ensure
+from ganzoo.testing.toys import COUNT, SAMPLES, SIZE, Normals, Perceptron, real_samples
+
+Build = Callable[[SampleSpec], nn.Module]
+
+
+def every_sample(build: Build) -> list[tuple[SampleSpec, nn.Module]]:
+    """The kinds of samples that a network can be built for, and the networks. Raises Violation where it is none."""
+    built, reasons = [], []
+    for sample in SAMPLES:
+        try:
+            built.append((sample, build(sample)))
+        except GanzooError as error:
+            reasons.append(str(error))
+    ensure(built, f"it fits neither pictures nor points: {'; '.join(reasons)}")
+    return built
+
+
+def of_generator(spec: GeneratorSpec) -> list[tuple[SampleSpec, nn.Module]]:
+    return every_sample(lambda sample: spec.build(sample, SIZE, spec.options()))
+
+
+def some_labels(count: int = COUNT) -> Tensor:
+    return torch.arange(count) % 10
+
+
+def draws_the_data_s_shape(spec: GeneratorSpec) -> None:
+    """Float32, finite, in [-1, 1] for pictures; every weight has a part in it."""
+    for sample, network in of_generator(spec):
+        samples = network(torch.randn(COUNT, SIZE), some_labels())
+        (samples * torch.randn_like(samples)).sum().backward()
+        ensure(samples.shape == (COUNT, *sample.shape), f"for {sample.shape} it draws {list(samples.shape)}")
+        ensure(samples.dtype == torch.float32 and samples.isfinite().all(), "samples are not finite float32")
+        ensure(not sample.is_picture or samples.abs().max() <= 1, "pictures leave [-1, 1]")
+        idle = [name for name, weight in network.named_parameters() if weight.requires_grad and weight.grad is None]
+        ensure(not idle, f"no gradient reaches {', '.join(idle)}")
+
+
+def draws_each_sample_by_itself(spec: GeneratorSpec) -> None:
+    """In eval mode: neither order nor mates matter, and nothing is drawn at random or remembered."""
+    for _, network in of_generator(spec):
+        network.eval()
+        z, random = torch.randn(COUNT, SIZE), torch.get_rng_state()
+        state = deepcopy(network.state_dict())
+        mates = torch.cat([z[:1], 100 * torch.randn(2 * COUNT, SIZE)])
+        random = torch.get_rng_state()
+        with torch.no_grad():
+            together, again = network(z, some_labels()), network(z, some_labels())
+            alone, among = network(z[:1], some_labels(1)), network(mates, some_labels(len(mates)))
+            backwards = network(z.flip(0), some_labels().flip(0)).flip(0)
+        ensure(torch.equal(together, again), "two calls draw two different samples")
+        ensure(torch.equal(torch.get_rng_state(), random), "it draws from torch's global generator")
+        ensure(same_state(network, state), "drawing changes its state")
+        ensure(close(alone, together[:1]) and close(among[:1], alone), "a sample depends on its batch")
+        ensure(close(backwards, together), "a sample depends on its place in the batch")
+
+
+def follows_its_label(spec: GeneratorSpec) -> None:
+    """Where it says that it reads labels."""
+    for _, network in of_generator(spec) if spec.conditional else []:
+        z = torch.randn(1, SIZE).expand(2, SIZE)
+        with torch.no_grad():
+            samples = network.eval()(z, torch.tensor([0, 1]))
+        ensure(not torch.equal(samples[0], samples[1]), "two labels give the same sample")
+
+
+def exports(spec: GeneratorSpec) -> None:
+    """Its ONNX graph agrees with torch at batches of 1, 2, 3 and 7."""
+    sample, network = of_generator(spec)[0]
+    prior = Normals(SIZE)
+    check_generator(network.eval(), sample, prior, conditional=spec.conditional)
+    model = to_onnx(network, sample, SIZE, conditional=spec.conditional)
+    compare(model, network, sample, prior, conditional=spec.conditional)
+
+
+def keeps_its_state(build: Build, feed: Callable[[SampleSpec], tuple[Tensor, ...]]) -> None:
+    """A fresh network with the state of one that has trained computes the same."""
+    for sample, network in every_sample(build):
+        with torch.no_grad():
+            network.train()(*feed(sample))
+        fresh, given = build(sample), feed(sample)
+        fresh.load_state_dict(deepcopy(network.state_dict()))
+        with torch.no_grad():
+            one, other = network.eval()(*given), fresh.eval()(*given)
+        pair = (one.logits, other.logits) if isinstance(one, Verdict) else (one, other)
+        ensure(torch.equal(*pair), "a network with the same state computes something else")
+
+
+def generator_keeps_its_state(spec: GeneratorSpec) -> None:
+    keeps_its_state(
+        lambda sample: spec.build(sample, SIZE, spec.options()), lambda _: (torch.randn(COUNT, SIZE), some_labels())
+    )
+
+
+def says_one_logit_for_each_sample(spec: DiscriminatorSpec) -> None:
+    """Neither bounded nor cut, as gradients reach every weight that it trains by logits, and the samples."""
+    for sample, network in of_discriminator(spec):
+        samples = real_samples(sample).requires_grad_()
+        verdict = network(samples, some_labels())
+        ensure(isinstance(verdict, Verdict), f"it returns a {type(verdict).__name__}, not a Verdict")
+        logits = verdict.logits
+        ensure(logits.shape == (COUNT,), f"logits have the shape {list(logits.shape)}, not [{COUNT}]")
+        ensure(logits.dtype == torch.float32 and logits.isfinite().all(), "logits are not finite float32")
+        said = [logits, verdict.class_logits, verdict.code]
+        sum((part * torch.randn_like(part)).sum() for part in said if part is not None).backward()
+        idle = [name for name, weight in network.named_parameters() if weight.requires_grad and weight.grad is None]
+        ensure(not idle, f"no gradient reaches {', '.join(idle)}")
+        ensure(samples.grad is not None and samples.grad.abs().sum() > 0, "no gradient reaches the samples")
+
+
+def is_row_wise_where_it_says_so(spec: DiscriminatorSpec) -> None:
+    """While it trains, dropout aside: the trainer shows such a one real and fake samples together."""
+    for sample, network in of_discriminator(spec) if spec.row_wise else []:
+        for module in network.train().modules():
+            module.training = not isinstance(module, nn.Dropout)
+        samples, twin = real_samples(sample), deepcopy(network)
+        with torch.no_grad():
+            together, alone = network(samples, some_labels()), twin(samples[:1], some_labels(1))
+        ensure(close(alone.logits, together.logits[:1]), "a verdict depends on other samples")
+
+
+def of_discriminator(spec: DiscriminatorSpec) -> list[tuple[SampleSpec, nn.Module]]:
+    return every_sample(lambda sample: spec.build(sample, spec.options()))
+
+
+def discriminator_keeps_its_state(spec: DiscriminatorSpec) -> None:
+    keeps_its_state(
+        lambda sample: spec.build(sample, spec.options()), lambda sample: (real_samples(sample), some_labels())
+    )
+
+
+def makes_a_discriminator(spec: WrapperSpec) -> None:
+    """Of any other: finite logits, at most one for each sample, whose gradients reach the weights within."""
+    for sample in SAMPLES:
+        network = spec.build(Perceptron, sample, spec.options())
+        count = 2 * 3 * 4 * 5  # whatever it packs
+        verdict = network(real_samples(sample, count), some_labels(count))
+        verdict.logits.square().sum().backward()
+        ensure(verdict.logits.ndim == 1 and len(verdict.logits) <= count, "there are more logits than samples")
+        ensure(verdict.logits.isfinite().all(), "logits are not finite")
+        moved = [weight.grad is not None and weight.grad.abs().sum() > 0 for weight in network.parameters()]
+        ensure(any(moved), "no gradient reaches the network within")
+
+
+def close(one: Tensor, other: Tensor) -> bool:
+    return torch.allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def same_state(network: nn.Module, state: dict[str, Any]) -> bool:
+    return all(torch.equal(value, state[key]) for key, value in network.state_dict().items())
+
+
+OF_GENERATORS: dict[str, Callable[[Any], None]] = {
+    "draws the data's shape": draws_the_data_s_shape,
+    "draws each sample by itself": draws_each_sample_by_itself,
+    "follows its label": follows_its_label,
+    "keeps its state": generator_keeps_its_state,
+    "exports with any batch": exports,
+}
+OF_DISCRIMINATORS: dict[str, Callable[[Any], None]] = {
+    "says one logit for each sample": says_one_logit_for_each_sample,
+    "is row-wise where it says so": is_row_wise_where_it_says_so,
+    "keeps its state": discriminator_keeps_its_state,
+}
+OF_WRAPPERS: dict[str, Callable[[Any], None]] = {"makes a discriminator": makes_a_discriminator}

@@ -1,0 +1,175 @@
+"""Promises of losses, regularizers and augmentations."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.contracts import (
+    Augmentation,
+    Batch,
+    Loss,
+    Play,
+    Player,
+    Players,
+    Regularizer,
+    Stateful,
+    Terms,
+    TorchNoise,
+    Verdict,
+)
+from ganzoo.core.errors import GanzooError
+from ganzoo.core.specs import AugmentationSpec, LossSpec, RegularizerSpec
+from ganzoo.testing.report import Inapplicable, Violation, ensure
+from ganzoo.testing.toys import COUNT, SAMPLES, Linear, Perceptron, meeting, real_samples
+
+NEAR = 0.1  # of logits
+PLAYERS: tuple[Player, ...] = ("discriminator", "generator")
+
+
+def total(terms: Terms) -> Tensor:
+    """The sum of the terms. Raises Violation unless each is a finite scalar."""
+    for name, term in terms.items():
+        ensure(isinstance(term, Tensor) and term.shape == (), f"the term {name!r} is no scalar")
+        ensure(term.isfinite(), f"the term {name!r} is not finite")
+    return sum(terms.values(), torch.zeros(()))
+
+
+def play_of(real: Tensor | None, fake: Tensor) -> Play:
+    """One of which a loss can read logits alone."""
+    nothing = torch.zeros(len(fake), 2)
+    batch = Batch(nothing, None, nothing, TorchNoise(len(fake)))
+    return Play(batch, nothing, None if real is None else Verdict(real), Verdict(fake))
+
+
+def pulls_each_player_its_way(spec: LossSpec) -> None:
+    """Near logits of 0, real ones from fake ones for the discriminator, fake ones up for the generator.
+
+    Far from there gradients are finite; some losses pull towards targets, and so either way.
+    """
+    for scale in (NEAR, 1.0, 50.0):
+        loss = spec.build(spec.options())
+        ensure(isinstance(loss, Loss), "it lacks `needs_real_for_generator`, `discriminator` or `generator`")
+        real, fake = (scale * torch.randn(2, COUNT)).requires_grad_()
+        costs = total(loss.discriminator(play_of(real, fake)))
+        raised, lowered = torch.autograd.grad(costs, (real, fake))
+        on_real = real if loss.needs_real_for_generator else None
+        (wanted,) = torch.autograd.grad(total(loss.generator(play_of(on_real, fake))), fake)
+        ensure(all(slope.isfinite().all() for slope in (raised, lowered, wanted)), "a gradient is not finite")
+        ensure(scale > NEAR or raised.sum() < lowered.sum(), "the discriminator is pulled the wrong way")
+        ensure(scale > NEAR or wanted.sum() < 0, "the generator is pulled the wrong way")
+
+
+def loss_keeps_its_state(spec: LossSpec) -> None:
+    def use(loss: Any) -> None:
+        loss.discriminator(play_of(torch.randn(COUNT), torch.randn(COUNT)))
+        loss.generator(play_of(torch.randn(COUNT), torch.randn(COUNT)))
+
+    keeps_its_state(spec, use)
+
+
+def teaches_its_player(spec: RegularizerSpec) -> None:
+    """Finite terms with gradients for its player, or a change of its weights after a step, or both."""
+    reasons = []
+    for sample in SAMPLES:
+        for scale in (0.0, 1.0):
+            regularizer: Regularizer = spec.build(spec.options())
+            ensure(isinstance(regularizer, Regularizer) and regularizer.interval >= 1, "it is no Regularizer")
+            for player in PLAYERS if regularizer.player == "both" else (regularizer.player,):
+                players = Players(Linear(sample), Perceptron(sample))
+                try:
+                    teaches(regularizer, players, player, meeting(players, sample, player, scale))
+                except Violation:
+                    raise
+                except GanzooError as error:
+                    reasons.append(str(error))
+    if len(reasons) >= 2 * len(SAMPLES):
+        raise Inapplicable(f"it needs other networks than those of the check: {reasons[0]}")
+
+
+def teaches(regularizer: Regularizer, players: Players, player: Player, play: Play) -> None:
+    """Raise Violation unless it does something for that player, in finite numbers."""
+    own = list(getattr(players, player).parameters())
+    before = [weight.detach().clone() for weight in own]
+    terms = regularizer.terms(play, players)
+    regularizer.after_step(players)
+    acted = any(not torch.equal(weight, old) for weight, old in zip(own, before, strict=True))
+    ensure(terms or acted, f"it does nothing for the {player}")
+    ensure(all(weight.isfinite().all() for weight in own), "it makes weights infinite")
+    if terms:
+        slopes = torch.autograd.grad(total(terms), own, allow_unused=True)
+        found = [slope for slope in slopes if slope is not None]
+        ensure(any(slope.abs().sum() > 0 for slope in found), f"no gradient reaches the {player}")
+        ensure(all(slope.isfinite().all() for slope in found), "a gradient is not finite")
+
+
+def regularizer_keeps_its_state(spec: RegularizerSpec) -> None:
+    def use(regularizer: Any) -> None:
+        sample = SAMPLES[0]
+        players = Players(Linear(sample), Perceptron(sample))
+        player: Player = "discriminator" if regularizer.player == "both" else regularizer.player
+        try:
+            regularizer.terms(meeting(players, sample, player), players)
+        except GanzooError as error:
+            raise Inapplicable(f"it needs other networks than those of the check: {error}") from error
+
+    keeps_its_state(spec, use)
+
+
+def changes_each_sample_by_itself(spec: AugmentationSpec) -> None:
+    """Shape and range of numbers are kept, gradients reach the samples, and no sample depends on another."""
+    reasons = []
+    for sample in SAMPLES:
+        augmentation = spec.build(spec.options())
+        ensure(isinstance(augmentation, Augmentation), "it cannot be called with samples and noise")
+        samples = real_samples(sample).requires_grad_()
+        try:
+            changed = augmentation(samples, TorchNoise(COUNT))
+        except GanzooError as error:
+            reasons.append(str(error))
+            continue
+        ensure(changed.shape == samples.shape and changed.isfinite().all(), "it changes the samples' shape")
+        if changed is samples:
+            continue
+        (slope,) = torch.autograd.grad(changed[0].sum(), samples, allow_unused=True)
+        ensure(slope is not None and slope.isfinite().all(), "no finite gradient reaches the samples")
+        ensure(not slope[1:].any(), "a sample's change depends on other samples")
+    ensure(len(reasons) < len(SAMPLES), f"it fits neither pictures nor points: {'; '.join(reasons)}")
+
+
+def augmentation_keeps_its_state(spec: AugmentationSpec) -> None:
+    def use(augmentation: Any) -> None:
+        play = play_of(torch.ones(COUNT), torch.zeros(COUNT))
+        if hasattr(augmentation, "adapt"):
+            augmentation.adapt(play)
+
+    keeps_its_state(spec, use)
+
+
+def keeps_its_state(spec: Any, use: Callable[[Any], None]) -> None:
+    """State, where there is any, is tensors, and one that is given another's has it."""
+    used, fresh = spec.build(spec.options()), spec.build(spec.options())
+    if not isinstance(used, Stateful):
+        return
+    use(used)
+    state = used.state_dict()
+    ensure(all(isinstance(value, Tensor) for value in state.values()), "its state is not all tensors")
+    fresh.load_state_dict({key: value.clone() for key, value in state.items()})
+    again = fresh.state_dict()
+    ensure(again.keys() == state.keys(), "its state has other names after loading")
+    ensure(all(torch.equal(again[key], value) for key, value in state.items()), "its state is lost in loading")
+
+
+OF_LOSSES: dict[str, Callable[[Any], None]] = {
+    "pulls each player its way": pulls_each_player_its_way,
+    "keeps its state": loss_keeps_its_state,
+}
+OF_REGULARIZERS: dict[str, Callable[[Any], None]] = {
+    "teaches its player": teaches_its_player,
+    "keeps its state": regularizer_keeps_its_state,
+}
+OF_AUGMENTATIONS: dict[str, Callable[[Any], None]] = {
+    "changes each sample by itself": changes_each_sample_by_itself,
+    "keeps its state": augmentation_keeps_its_state,
+}

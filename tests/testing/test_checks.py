@@ -1,0 +1,322 @@
+"""The checks that plugin authors run find what they are there to find."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganzoo.catalog import Catalog, Plugin, Shelf
+from ganzoo.contracts import Noise, Play, Players, Regularizer, Terms, Verdict
+from ganzoo.core.errors import BadData, UnknownName
+from ganzoo.core.specs import (
+    AugmentationSpec,
+    Code,
+    DiscriminatorSpec,
+    GeneratorSpec,
+    LatentsSpec,
+    LossSpec,
+    RegularizerSpec,
+    SampleSpec,
+    Spec,
+)
+from ganzoo.latents import normals
+from ganzoo.testing import Check, Inapplicable, Violation, checks
+
+WORDS = {"name": "flawed", "summary": "a flawed one", "source": "https://example.org"}
+
+
+def promises(kind: str, spec: Spec) -> dict[str, Check]:
+    """The checks of one component, by promise."""
+    shelf: Shelf[Any] = Shelf("component", {spec.name: spec}, {spec.name: "mine"})
+    catalog = Catalog(**{kind: shelf}, plugins=[Plugin("mine", "mine", "mine", "1")])
+    return {check.promise: check for check in checks(catalog, "mine")}
+
+
+def broken(kind: str, spec: Spec) -> dict[str, str]:
+    """Each promise that is broken, and what is said of it."""
+    found = {}
+    for promise, check in promises(kind, spec).items():
+        try:
+            check.run()
+        except Violation as violation:
+            found[promise] = str(violation)
+    return found
+
+
+class Plain(nn.Module):
+    """A generator without a flaw."""
+
+    def __init__(self, sample: SampleSpec, size: int, _: object = None) -> None:
+        super().__init__()
+        if sample.is_picture and sample.shape[1] != 8:
+            raise BadData("only 8 pixels")
+        self.layers = nn.Sequential(nn.Linear(size, sample.size), nn.Tanh(), nn.Unflatten(1, sample.shape))
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.layers(latents)
+
+
+class Idle(Plain):
+    """A weight that does nothing."""
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.idle = nn.Parameter(torch.ones(1))
+
+
+class Bright(Plain):
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        return 3 * super().forward(latents)
+
+
+class Noisy(Plain):
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        return super().forward(latents + torch.randn_like(latents))
+
+
+class Social(Plain):
+    """A sample depends on its mates."""
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        return super().forward(latents - latents.mean(0))
+
+
+class Forgetful(Plain):
+    """A number that trains, and is in no checkpoint."""
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.scale = torch.ones(())
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        if self.training:
+            self.scale = self.scale * 0.9
+        return self.scale * super().forward(latents)
+
+
+GENERATORS: dict[type[Plain], tuple[str, str]] = {
+    Idle: ("draws the data's shape", "No gradient reaches idle"),
+    Bright: ("draws the data's shape", r"Pictures leave \[-1, 1\]"),
+    Noisy: ("draws each sample by itself", "Two calls draw two different samples"),
+    Social: ("draws each sample by itself", "A sample depends on its batch"),
+    Forgetful: ("keeps its state", "computes something else"),
+}
+
+
+def generator(build: Callable[..., nn.Module], **more: Any) -> GeneratorSpec:
+    return GeneratorSpec(build=build, **WORDS, **more)
+
+
+def test_a_generator_without_a_flaw_keeps_all_promises() -> None:
+    assert len(promises("generators", generator(Plain))) == 6
+    assert broken("generators", generator(Plain)) == {}
+
+
+@pytest.mark.parametrize("flaw", GENERATORS, ids=lambda flaw: flaw.__name__)
+def test_a_flawed_generator_is_found_out(flaw: type[Plain]) -> None:
+    promise, words = GENERATORS[flaw]
+    with pytest.raises(Violation, match=words):
+        promises("generators", generator(flaw))[promise].run()
+
+
+def test_one_that_says_that_it_reads_labels_must() -> None:
+    assert broken("generators", generator(Plain, conditional=True)).get("follows its label") == (
+        "Two labels give the same sample."
+    )
+
+
+def test_one_that_fits_nothing_is_found_out() -> None:
+    def refuse(*_: object) -> nn.Module:
+        raise BadData("Nothing fits")
+
+    with pytest.raises(Violation, match="fits neither pictures nor points: Nothing fits"):
+        promises("generators", generator(refuse))["draws the data's shape"].run()
+
+
+class Judge(nn.Module):
+    """A discriminator without a flaw."""
+
+    def __init__(self, sample: SampleSpec, _: object = None) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(sample.size, 8), nn.Tanh(), nn.Linear(8, 1))
+
+    def forward(self, samples: Tensor, labels: Tensor | None = None) -> Verdict:
+        return Verdict(self.layers(samples)[:, 0])
+
+
+class Bare(Judge):
+    def forward(self, samples: Tensor, labels: Tensor | None = None) -> Any:
+        return self.layers(samples)
+
+
+class Deaf(Judge):
+    """Gradients do not reach the samples."""
+
+    def forward(self, samples: Tensor, labels: Tensor | None = None) -> Verdict:
+        return super().forward(samples.detach())
+
+
+class Comparing(Judge):
+    def forward(self, samples: Tensor, labels: Tensor | None = None) -> Verdict:
+        return super().forward(samples - samples.mean(0))
+
+
+JUDGES: dict[type[Judge], tuple[str, str]] = {
+    Bare: ("says one logit for each sample", "returns a Tensor, not a Verdict"),
+    Deaf: ("says one logit for each sample", "No gradient reaches the samples"),
+    Comparing: ("is row-wise where it says so", "depends on other samples"),
+}
+
+
+def discriminator(build: type[Judge], *, row_wise: bool = True) -> DiscriminatorSpec:
+    return DiscriminatorSpec(build=build, row_wise=row_wise, **WORDS)
+
+
+def test_a_discriminator_without_a_flaw_keeps_all_promises() -> None:
+    assert broken("discriminators", discriminator(Judge)) == {}
+    assert broken("discriminators", discriminator(Comparing, row_wise=False)) == {}
+
+
+@pytest.mark.parametrize("flaw", JUDGES, ids=lambda flaw: flaw.__name__)
+def test_a_flawed_discriminator_is_found_out(flaw: type[Judge]) -> None:
+    promise, words = JUDGES[flaw]
+    with pytest.raises(Violation, match=words):
+        promises("discriminators", discriminator(flaw))[promise].run()
+
+
+class Backwards:
+    """The generator makes its samples less real."""
+
+    needs_real_for_generator = False
+
+    def discriminator(self, play: Play) -> Terms:
+        assert play.on_real is not None
+        return {"loss": play.on_fake.logits.mean() - play.on_real.logits.mean()}
+
+    def generator(self, play: Play) -> Terms:
+        return {"loss": play.on_fake.logits.mean()}
+
+
+class Unreduced(Backwards):
+    def discriminator(self, play: Play) -> Terms:
+        return {"loss": play.on_fake.logits}
+
+
+class Lossy(Backwards):
+    """State that is saved under one name and loaded from none."""
+
+    def __init__(self) -> None:
+        self.balance = torch.zeros(())
+
+    def generator(self, play: Play) -> Terms:
+        self.balance = self.balance + 1
+        return {"loss": -play.on_fake.logits.mean()}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"balance": self.balance}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [(Backwards, "generator is pulled the wrong way"), (Unreduced, "is no scalar"), (Lossy, "lost in loading")],
+)
+def test_a_flawed_loss_is_found_out(loss: Callable[[], Any], words: str) -> None:
+    found = broken("losses", LossSpec(build=lambda _: loss(), **WORDS))
+    assert any(words in said for said in found.values())
+
+
+class Nothing(Regularizer):
+    """Does nothing."""
+
+
+class Elsewhere(Regularizer):
+    """Says that it is for the generator, and is about the discriminator's weights."""
+
+    player = "generator"
+
+    def terms(self, play: Play, players: Players) -> Terms:
+        return {"size": sum((weight.square().sum() for weight in players.discriminator.parameters()), torch.zeros(()))}
+
+
+class Particular(Regularizer):
+    def terms(self, play: Play, players: Players) -> Terms:
+        raise BadData("It wants a mapping network")
+
+
+@pytest.mark.parametrize(("flaw", "words"), [(Nothing, "does nothing"), (Elsewhere, "No gradient reaches the gen")])
+def test_a_flawed_regularizer_is_found_out(flaw: Callable[[], Regularizer], words: str) -> None:
+    found = broken("regularizers", RegularizerSpec(build=lambda _: flaw(), **WORDS))
+    assert any(words in said for said in found.values())
+
+
+def test_a_regularizer_that_wants_other_networks_is_not_judged() -> None:
+    check = promises("regularizers", RegularizerSpec(build=lambda _: Particular(), **WORDS))["teaches its player"]
+    with pytest.raises(Inapplicable, match="It wants a mapping network"):
+        check.run()
+
+
+def test_an_augmentation_that_mixes_samples_is_found_out() -> None:
+    def mix(samples: Tensor, noise: Noise) -> Tensor:
+        return samples + samples.mean(0)
+
+    found = broken("augmentations", AugmentationSpec(build=lambda _: mix, **WORDS))
+    assert found == {"changes each sample by itself": "A sample's change depends on other samples."}
+
+
+class Centred:
+    """A latent depends on the others, and the code is not one-hot."""
+
+    size = words = 4
+    code = Code(categories=(2,))
+
+    def from_words(self, words: Any) -> Any:
+        latents = normals(words)
+        return latents - latents.mean(0)
+
+
+def test_a_flawed_prior_is_found_out() -> None:
+    found = broken("latents", LatentsSpec(build=lambda _: Centred(), **WORDS))
+    assert "depends on" in found["draws each latent by itself"]
+    assert "one-hot" in found["has the code that it names"]
+
+
+def test_words_that_break_the_rules_are_found_out() -> None:
+    spec = LossSpec(name="My Loss", summary="Good.", source="a book", build=lambda _: Backwards())
+    assert "blanks or capitals" in broken("losses", spec)["says what it is"]
+
+
+def test_a_recipe_that_says_too_little_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ganzoo.catalog import load_catalog
+
+    path = tmp_path / "silent.toml"
+    names = 'generator = "mlp"\ndiscriminator = "mlp"\nloss = "non-saturating"\nlatents = "normal"\ndataset = "ring"\n'
+    path.write_text(f"steps = 1\n{names}")
+    recipes = load_catalog().recipes
+    monkeypatch.setitem(recipes.items, "silent", path)
+    monkeypatch.setitem(recipes.provider, "silent", "vanilla")
+    (check,) = (
+        each
+        for each in checks(load_catalog(), "vanilla")
+        if each.component == "silent" and each.promise == "says what it is for"
+    )
+    with pytest.raises(Violation, match="does not say: summary, paper, good_for, expect, differences"):
+        check.run()
+
+
+def test_an_unknown_plugin_is_answered_with_a_suggestion() -> None:
+    catalog = Catalog(plugins=[Plugin("vanilla", "m", "d", "1")])
+    with pytest.raises(UnknownName, match="did you mean 'vanilla'"):
+        list(checks(catalog, "vanila"))
+
+
+def test_a_check_leaves_torch_s_random_state_alone() -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    promises("generators", generator(Plain))["draws the data's shape"].run()
+    assert torch.equal(torch.get_rng_state(), before)
