@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from ganzoo.api import SampleSpec
 from ganzoo.contracts import Verdict
-from ganzoo_conditional.convolutions import Trunk, base_of, has_bias, norm_of, start_normal, widths_of
+from ganzoo.layers import base_of, norm_of, start_normal, widths_of
+from ganzoo_conditional.convolutions import Trunk, has_bias
 from ganzoo_conditional.labels import ConditionalBatchNorm, LabelInput, classes_of, joined, needed
 from ganzoo_conditional.options import (
     DcganDiscriminatorOptions,
@@ -27,8 +28,8 @@ class ConditionalDcganGenerator(nn.Module):
         """Raises BadData for samples without classes, for points, and for sides that cannot be halved to 4…7 pixels."""
         super().__init__()
         classes = classes_of(sample)
-        base, doublings = base_of(sample)
-        widths = widths_of(options, doublings)[::-1]  # 64 px, width 64: 512, 256, 128, 64
+        base, doublings = base_of(sample, "This network", "conditional-mlp")
+        widths = widths_of(options.width, options.widest, doublings)[::-1]  # 64 px, width 64: 512, 256, 128, 64
         bias, conditional = has_bias(options), options.norm == "conditional"
 
         def up(before: int, after: int) -> nn.ConvTranspose2d:

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 from ganzoo.api import SampleSpec
 from ganzoo.contracts import Verdict
+from ganzoo.layers import LEAK
 from ganzoo_conditional.labels import LabelInput, joined
 from ganzoo_conditional.options import MlpDiscriminatorOptions, MlpGeneratorOptions
-
-LEAK = 0.2  # slope of the leaky ReLU below 0
 
 
 class ConditionalMlpGenerator(nn.Module):

@@ -6,16 +6,13 @@ of a map. A layer has a bias only where no norm is asked for, as in the authors'
 
 from itertools import pairwise
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ganzoo.api import BadData, SampleSpec
+from ganzoo.api import SampleSpec
 from ganzoo.contracts import Verdict
+from ganzoo.layers import LEAK, base_of, norm_of, start_normal, widths_of
 from ganzoo_dcgan.options import DcganDiscriminatorOptions, DcganGeneratorOptions
-
-LEAK = 0.2  # slope of the leaky ReLU below 0
-LARGEST_BASE = 7  # pixels; a map of an even side above it is halved again
 
 
 class DcganGenerator(nn.Module):
@@ -24,8 +21,8 @@ class DcganGenerator(nn.Module):
     def __init__(self, sample: SampleSpec, latent_size: int, options: DcganGeneratorOptions) -> None:
         """Raises BadData for points, and for sides that cannot be halved down to 4…7 pixels."""
         super().__init__()
-        base, doublings = base_of(sample)
-        widths = widths_of(options, doublings)[::-1]  # 64 px, width 64: 512, 256, 128, 64
+        base, doublings = base_of(sample, "DCGAN")
+        widths = widths_of(options.width, options.widest, doublings)[::-1]  # 64 px, width 64: 512, 256, 128, 64
         bias = options.norm == "none"
 
         def up(before: int, after: int) -> nn.ConvTranspose2d:
@@ -63,8 +60,8 @@ class DcganDiscriminator(nn.Module):
     def __init__(self, sample: SampleSpec, options: DcganDiscriminatorOptions) -> None:
         """Raises BadData for points, and for sides that cannot be halved down to 4…7 pixels."""
         super().__init__()
-        base, halvings = base_of(sample)
-        widths = widths_of(options, halvings)  # 64 px, width 64: 64, 128, 256, 512
+        base, halvings = base_of(sample, "DCGAN")
+        widths = widths_of(options.width, options.widest, halvings)  # 64 px, width 64: 64, 128, 256, 512
         bias = options.norm == "none"
 
         def down(before: int, after: int) -> nn.Conv2d:
@@ -84,49 +81,3 @@ class DcganDiscriminator(nn.Module):
         """Pictures [N, C, S, S] to logits [N] and features [N, W·B·B]; labels are ignored."""
         features = self.downsample(samples).flatten(1)  # [N, W·B·B]
         return Verdict(self.to_logit(features)[:, 0], features)
-
-
-def base_of(sample: SampleSpec) -> tuple[int, int]:
-    """The side of the smallest map in pixels, 4 to 7, and how often it is doubled to the picture's.
-
-    Raises BadData where there is no such side.
-    """
-    if not sample.is_picture:
-        raise BadData("DCGAN is for pictures, and these samples are points; use the networks `mlp`.")
-    _, height, width = sample.shape
-    base, doublings = height, 0
-    while base > LARGEST_BASE and base % 2 == 0:
-        base, doublings = base // 2, doublings + 1
-    if height != width or base > LARGEST_BASE or doublings == 0:
-        raise BadData(
-            f"DCGAN doubles a square of 4 to {LARGEST_BASE} pixels, which never gives {height}×{width}; "
-            "resize the pictures, to 28, 32, 48, 64 or 128 pixels for example."
-        )
-    return base, doublings
-
-
-def widths_of(options: DcganGeneratorOptions | DcganDiscriminatorOptions, count: int) -> list[int]:
-    """Channels of each map, from the largest map to the smallest."""
-    return [min(options.width << n, options.widest) for n in range(count)]
-
-
-def norm_of(norm: str, width: int) -> nn.Module:
-    """The norm of a map with that many channels; `layer` is over channels and pixels of one sample."""
-    if norm == "batch":
-        return nn.BatchNorm2d(width)
-    return nn.GroupNorm(1, width) if norm == "layer" else nn.Identity()
-
-
-@torch.no_grad()
-def start_normal(network: nn.Module, std: float) -> None:
-    """Draw weights from N(0, std²), those of batch norm from N(1, std²), and set biases to 0; section 4 of the paper.
-
-    With a `std` of 0, keep torch's initialisation.
-    """
-    if std == 0:
-        return
-    for layer in network.modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):
-            layer.weight.normal_(float(isinstance(layer, nn.BatchNorm2d)), std)
-            if layer.bias is not None:
-                layer.bias.zero_()

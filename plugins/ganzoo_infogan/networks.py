@@ -6,16 +6,15 @@ F = features, Q = numbers that are said of the codes.
 
 from itertools import pairwise
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ganzoo.api import BadData, BadSetting, SampleSpec
+from ganzoo.api import BadSetting, SampleSpec
 from ganzoo.contracts import Verdict
+from ganzoo.layers import base_of, norm_of, start_normal, widths_of
 from ganzoo_infogan.options import InfoganOptions
 
 LEAK = 0.1  # slope of the leaky ReLU below 0; the paper's
-LARGEST_BASE = 7  # pixels; a map of an even side above it is halved again
 
 
 class InfoganDiscriminator(nn.Module):
@@ -39,7 +38,7 @@ class InfoganDiscriminator(nn.Module):
         self.to_logit = nn.Linear(size, 1, bias=bias)
         self.to_code = nn.Sequential(
             nn.Linear(size, options.head_width, bias=bias),
-            norm_of(options.norm, options.head_width, nn.BatchNorm1d),
+            norm_of(options.norm, options.head_width, maps=False),
             nn.LeakyReLU(LEAK),
             nn.Linear(options.head_width, said),
         )
@@ -60,50 +59,17 @@ def trunk_of(sample: SampleSpec, options: InfoganOptions) -> tuple[nn.Module, in
     if not sample.is_picture:
         sizes = [sample.size, options.width, options.width]
         return nn.Sequential(*(layer(nn.Linear(a, b), nn.Identity()) for a, b in pairwise(sizes))), options.width
-    base, halvings = base_of(sample)
-    widths = [min(options.width << n, options.widest) for n in range(halvings)]
+    base, halvings = base_of(sample, "InfoGAN")
+    widths = widths_of(options.width, options.widest, halvings)
     bias = options.norm == "none"
 
     def down(before: int, after: int) -> nn.Conv2d:
         return nn.Conv2d(before, after, options.kernel, 2, (options.kernel - 1) // 2, bias=bias)
 
     first = layer(down(sample.shape[0], widths[0]), nn.Identity())
-    rest = (layer(down(a, b), norm_of(options.norm, b, nn.BatchNorm2d)) for a, b in pairwise(widths))
+    rest = (layer(down(a, b), norm_of(options.norm, b)) for a, b in pairwise(widths))
     return nn.Sequential(first, *rest), widths[-1] * base**2
 
 
 def layer(weights: nn.Module, norm: nn.Module) -> nn.Module:
     return nn.Sequential(weights, norm, nn.LeakyReLU(LEAK))
-
-
-def base_of(sample: SampleSpec) -> tuple[int, int]:
-    """The side of the smallest map in pixels, 4 to 7, and how often the picture's is halved. Raises BadData if none."""
-    _, height, width = sample.shape
-    base, halvings = height, 0
-    while base > LARGEST_BASE and base % 2 == 0:
-        base, halvings = base // 2, halvings + 1
-    if height != width or base > LARGEST_BASE or halvings == 0:
-        raise BadData(
-            f"The discriminator `infogan` halves a square down to 4 to {LARGEST_BASE} pixels, which {height}×{width} "
-            "never gives; resize the pictures, to 28, 32, 48, 64 or 128 pixels for example."
-        )
-    return base, halvings
-
-
-def norm_of(norm: str, width: int, batch_norm: type[nn.Module]) -> nn.Module:
-    """The norm of that many channels; `layer` is over all numbers of one sample."""
-    if norm == "batch":
-        return batch_norm(width)
-    return nn.GroupNorm(1, width) if norm == "layer" else nn.Identity()
-
-
-@torch.no_grad()
-def start_normal(network: nn.Module, std: float) -> None:
-    """Draw weights from N(0, std²), those of batch norm from N(1, std²), and set biases to 0; 0 keeps torch's own."""
-    if std == 0:
-        return
-    for module in network.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.BatchNorm1d | nn.BatchNorm2d):
-            module.weight.normal_(float(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)), std)
-            if module.bias is not None:
-                module.bias.zero_()

@@ -13,14 +13,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d
 
-from ganzoo.api import BadData, BadSetting, SampleSpec
+from ganzoo.api import BadSetting, SampleSpec
 from ganzoo.contracts import Verdict
+from ganzoo.layers import LEAK, base_of, widths_of
 from ganzoo_relativistic.options import R3ganOptions
 
-LEAK = 0.2  # slope of the leaky ReLU below 0
 GAIN = sqrt(2 / (1 + LEAK**2))  # makes up for what the leaky ReLU takes from a standard deviation
 FILTER = (1.0, 3.0, 3.0, 1.0)  # bilinear interpolation by 2, along one side
-LARGEST_BASE = 7  # pixels; a map of an even side above it is halved again
 
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 
@@ -31,8 +30,8 @@ class R3ganGenerator(nn.Module):
     def __init__(self, sample: SampleSpec, latent_size: int, options: R3ganOptions) -> None:
         """Raises BadData for points and for sides that cannot be halved down to 4…7 pixels, BadSetting for groups."""
         super().__init__()
-        base, doublings = base_of(sample)
-        widths = widths_of(options, doublings + 1)[::-1]  # from the smallest map to the largest
+        base, doublings = base_of(sample, "R3GAN")
+        widths = widths_of(options.width, options.widest, doublings + 1)[::-1]  # from the smallest map to the largest
         self.basis = nn.Parameter(torch.randn(widths[0], base, base))
         self.scale = started(nn.Linear(latent_size, widths[0], bias=False))
         stages = [stage(widths[0], options, doublings + 1)]
@@ -57,8 +56,8 @@ class R3ganDiscriminator(nn.Module):
     def __init__(self, sample: SampleSpec, options: R3ganOptions) -> None:
         """Raises BadData for points and for sides that cannot be halved down to 4…7 pixels, BadSetting for groups."""
         super().__init__()
-        base, halvings = base_of(sample)
-        widths = widths_of(options, halvings + 1)  # from the largest map to the smallest
+        base, halvings = base_of(sample, "R3GAN")
+        widths = widths_of(options.width, options.widest, halvings + 1)  # from the largest map to the smallest
         self.from_picture = started(nn.Conv2d(sample.shape[0], widths[0], 1, bias=False))
         stages = [stage(widths[0], options, halvings + 1)]
         for before, after in pairwise(widths):
@@ -147,30 +146,6 @@ def started(layer: Layer, gain: float = 1.0) -> Layer:
     if layer.bias is not None:
         layer.bias.zero_()
     return layer
-
-
-def base_of(sample: SampleSpec) -> tuple[int, int]:
-    """The side of the smallest map in pixels, 4 to 7, and how often it is doubled to the picture's.
-
-    Raises BadData where there is no such side.
-    """
-    if not sample.is_picture:
-        raise BadData("R3GAN is for pictures, and these samples are points; use the networks `mlp`.")
-    _, height, width = sample.shape
-    base, doublings = height, 0
-    while base > LARGEST_BASE and base % 2 == 0:
-        base, doublings = base // 2, doublings + 1
-    if height != width or base > LARGEST_BASE or doublings == 0:
-        raise BadData(
-            f"R3GAN doubles a square of 4 to {LARGEST_BASE} pixels, which never gives {height}×{width}; "
-            "resize the pictures, to 28, 32, 48, 64 or 128 pixels for example."
-        )
-    return base, doublings
-
-
-def widths_of(options: R3ganOptions, count: int) -> list[int]:
-    """Channels of each map, from the largest map to the smallest."""
-    return [min(options.width << n, options.widest) for n in range(count)]
 
 
 def groups_of(channels: int, group: int) -> int:

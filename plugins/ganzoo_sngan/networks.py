@@ -10,13 +10,12 @@ from itertools import pairwise
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ganzoo.api import BadData, BadSetting, SampleSpec
+from ganzoo.api import BadSetting, SampleSpec
 from ganzoo.contracts import Verdict
+from ganzoo.layers import base_of, widths_of
 from ganzoo_sngan.blocks import DownBlock, SelfAttention, UpBlock, start
 from ganzoo_sngan.options import ResnetDiscriminatorOptions, ResnetGeneratorOptions
 from ganzoo_sngan.spectral import add_spectral_norm
-
-LARGEST_BASE = 7  # pixels; a map of an even side above it is halved again
 
 
 class ResnetGenerator(nn.Module):
@@ -27,8 +26,8 @@ class ResnetGenerator(nn.Module):
         at a side that no map has.
         """
         super().__init__()
-        base, doublings = base_of(sample)
-        widths = [min(options.width << n, options.widest) for n in range(doublings + 1)][::-1]  # 64 px: 1024, 512 … 64
+        base, doublings = base_of(sample, "The residual network")
+        widths = widths_of(options.width, options.widest, doublings + 1)[::-1]  # 64 px: 1024, 512 … 64
         blocks = [UpBlock(before, after) for before, after in pairwise(widths)]
         sides = [base << n for n in range(1, doublings + 1)]
 
@@ -63,9 +62,9 @@ class ResnetDiscriminator(nn.Module):
         halvings than the side allows, and for attention at a side that no map has.
         """
         super().__init__()
-        halvings = options.halvings or base_of(sample)[1]
+        halvings = options.halvings or base_of(sample, "The residual network")[1]
         check_halvings(sample, halvings)
-        widths = [min(options.width << n, options.widest) for n in range(halvings)]  # 64 px: 64, 128, 256, 512
+        widths = widths_of(options.width, options.widest, halvings)  # 64 px: 64, 128, 256, 512
         first = DownBlock(sample.shape[0], widths[0], halve=True, first=True)
         blocks = [first, *(DownBlock(before, after, halve=True) for before, after in pairwise(widths))]
         sides = [sample.shape[1] >> n for n in range(1, halvings + 1)]
@@ -87,28 +86,9 @@ class ResnetDiscriminator(nn.Module):
         return Verdict(self.to_logit(features)[:, 0], features)
 
 
-def base_of(sample: SampleSpec) -> tuple[int, int]:
-    """The side of the smallest map in pixels, 4 to 7, and how often it is doubled to the picture's.
-
-    Raises BadData where there is no such side.
-    """
-    if not sample.is_picture:
-        raise BadData("The residual networks are for pictures, and these samples are points; use the networks `mlp`.")
-    _, height, width = sample.shape
-    base, doublings = height, 0
-    while base > LARGEST_BASE and base % 2 == 0:
-        base, doublings = base // 2, doublings + 1
-    if height != width or base > LARGEST_BASE or doublings == 0:
-        raise BadData(
-            f"The residual networks double a square of 4 to {LARGEST_BASE} pixels, which never gives {height}×{width}; "
-            "resize the pictures, to 28, 32, 48, 64 or 128 pixels for example."
-        )
-    return base, doublings
-
-
 def check_halvings(sample: SampleSpec, halvings: int) -> None:
     """Raise BadData for what is no square picture, BadSetting where a side cannot be halved so often."""
-    base_of(sample)
+    base_of(sample, "The residual network")
     side = sample.shape[1]
     most = (side & -side).bit_length() - 1  # how often 2 divides the side
     if halvings > most:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from ganzoo.api import SampleSpec
 from ganzoo.contracts import Verdict
-from ganzoo_stylegan.layers import EqualConv, EqualLinear, active, base_of, widths_of
+from ganzoo.layers import base_of, widths_of
+from ganzoo_stylegan.layers import EqualConv, EqualLinear, active
 from ganzoo_stylegan.options import StyleDiscriminatorOptions
 
 
@@ -26,8 +27,8 @@ class StyleDiscriminator(nn.Module):
     def __init__(self, sample: SampleSpec, options: StyleDiscriminatorOptions) -> None:
         """Raises BadData for points, and for sides that cannot be halved down to 4…7 pixels."""
         super().__init__()
-        base, halvings = base_of(sample)
-        widths = widths_of(options.width, options.widest, halvings)
+        base, halvings = base_of(sample, "StyleGAN2")
+        widths = widths_of(options.width, options.widest, halvings + 1)
         self.group = options.group
         self.from_picture = EqualConv(sample.shape[0], widths[0], 1)
         self.blocks = nn.Sequential(*(Residual(a, b) for a, b in pairwise(widths)))

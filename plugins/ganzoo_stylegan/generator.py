@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own abbreviation
 
 from ganzoo.api import BadSetting, SampleSpec
-from ganzoo_stylegan.layers import EqualLinear, ModulatedConv, active, base_of, widths_of
+from ganzoo.layers import base_of, widths_of
+from ganzoo_stylegan.layers import EqualLinear, ModulatedConv, active
 from ganzoo_stylegan.options import StyleGeneratorOptions
 
 FORGOTTEN = 0.005  # share of a batch in the mean of w; the authors' code
@@ -29,13 +30,13 @@ class StyleGenerator(nn.Module):
         """Raises BadData for points and for sides that cannot be halved down to 4…7 pixels; BadSetting for latents
         that leave fewer than 2 to the mapping."""
         super().__init__()
-        base, doublings = base_of(sample)
+        base, doublings = base_of(sample, "StyleGAN2")
         self.z_size = z_size_of(latent_size, options)
         self.mixing, self.noise_size, self.truncation = options.mixing, options.noise_size, options.truncation
         self.style_count = 2 * doublings + 2
         self.mapping = Mapping(self.z_size, options)
         self.register_buffer("w_mean", torch.zeros(options.style_size))
-        widths = widths_of(options.width, options.widest, doublings)[::-1]
+        widths = widths_of(options.width, options.widest, doublings + 1)[::-1]
         self.constant = nn.Parameter(torch.randn(1, widths[0], base, base))
         blocks = [
             Block(widths[max(n - 1, 0)], widths[n], base << n, n > 0, sample.shape[0], options)

@@ -10,10 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own abbreviation
 
-from ganzoo.api import BadData, SampleSpec
+from ganzoo.layers import LEAK
 
-LEAK = 0.2  # slope of the leaky ReLU below 0
-LARGEST_BASE = 7  # pixels; a map of an even side above it is halved again
 TAPS = (1.0, 3.0, 3.0, 1.0)  # of the filter before and after a change of size, down and across: bilinear
 
 
@@ -103,27 +101,3 @@ class Blur(nn.Module):
         """[N, C, H, W] to [N, C, H + 2 padding - 3, W + 2 padding - 3]."""
         channels = x.shape[1]
         return F.conv2d(x, self.kernel.expand(channels, -1, -1, -1), padding=self.padding, groups=channels)
-
-
-def base_of(sample: SampleSpec) -> tuple[int, int]:
-    """The side of the smallest map in pixels, 4 to 7, and how often it is doubled to the picture's.
-
-    Raises BadData for points, and where there is no such side.
-    """
-    if not sample.is_picture:
-        raise BadData("StyleGAN2 is for pictures, and these samples are points; use the networks `mlp`.")
-    _, height, width = sample.shape
-    base, doublings = height, 0
-    while base > LARGEST_BASE and base % 2 == 0:
-        base, doublings = base // 2, doublings + 1
-    if height != width or not 4 <= base <= LARGEST_BASE or doublings == 0:
-        raise BadData(
-            f"StyleGAN2 doubles a square of 4 to {LARGEST_BASE} pixels, which never gives {height}×{width}; "
-            "resize the pictures, to 16, 28, 32, 64 or 128 pixels for example."
-        )
-    return base, doublings
-
-
-def widths_of(width: int, widest: int, doublings: int) -> list[int]:
-    """Channels of the maps of each side, from the largest to the smallest."""
-    return [min(width << n, widest) for n in range(doublings + 1)]

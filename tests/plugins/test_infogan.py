@@ -162,7 +162,7 @@ def test_latents_without_codes_cannot_be_read() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 7, 7), (3, 30, 30), (1, 32, 28)])
 def test_sides_that_halving_never_gives_are_refused_with_some_that_fit(shape: tuple[int, ...]) -> None:
-    with pytest.raises(BadData, match=f"which {shape[1]}×{shape[2]} never gives; resize the pictures, to 28, 32"):
+    with pytest.raises(BadData, match=f"which never gives {shape[1]}×{shape[2]}; resize the pictures, to 28, 32"):
         discriminator_of(SampleSpec(shape, code=CODE))
 
 

@@ -3,7 +3,6 @@
 import copy
 from itertools import pairwise
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -23,7 +22,6 @@ from ganzoo_relativistic.networks import (
     ResidualBlock,
     Upsample,
     groups_of,
-    widths_of,
 )
 from ganzoo_relativistic.options import R3ganOptions
 
@@ -390,8 +388,3 @@ def test_the_catalog_has_both_networks_and_says_that_verdicts_are_one_sample_s()
     assert spec.row_wise
     assert isinstance(spec.build(SampleSpec((1, 28, 28)), spec.options()), R3ganDiscriminator)
     assert CATALOG.generators["r3gan"].options is spec.options is R3ganOptions
-
-
-def test_no_map_is_wider_than_asked_for() -> None:
-    assert widths_of(R3ganOptions(width=64, widest=100), 4) == [64, 100, 100, 100]
-    np.testing.assert_array_equal(np.diff(widths_of(R3ganOptions(), 5)), [64, 128, 256, 256])
