@@ -1,4 +1,4 @@
-"""The lines of the README's table of speeds, made from the results: `python -m benchmarks.readme`."""
+"""The lines of the README's tables of the zoo and of speeds, made from the results: `python -m benchmarks.readme`."""
 
 import json
 from pathlib import Path
@@ -10,8 +10,9 @@ EMPTY_PYTHON = "python"  # a baseline that is a floor, not a rival
 
 
 def lines(folder: Path = RESULTS) -> list[str]:
-    """One for each row of `training.json` and `startup.json`."""
+    """One for each row of `zoo-mnist.json`, `training.json` and `startup.json`."""
     return [
+        *(of_zoo(row) for row in rows(folder / "zoo-mnist.json")),
         *(of_training(row) for row in rows(folder / "training.json")),
         *(of_startup(row) for row in rows(folder / "startup.json")),
     ]
@@ -20,6 +21,14 @@ def lines(folder: Path = RESULTS) -> list[str]:
 def rows(path: Path) -> list[Row]:
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content["rows"]
+
+
+def of_zoo(row: Row) -> str:
+    trained = f"{row['steps']:,} | {row['minutes']:.1f}" if "steps" in row else " | "
+    agreement = f"{row['agreement']:.0%}" if "agreement" in row else ""
+    name = f"`{row['case']}`" if "steps" in row else row["case"]
+    judged = f"{row['value']:.0f} | {row['classes']} of 10 | {row['entropy']:.3f} | {row['beyond_doubt']:.0%}"
+    return f"| {name} | {trained} | {judged} | {agreement} |"
 
 
 def of_training(row: Row) -> str:

@@ -94,6 +94,7 @@ class Play:
     on_fake: Verdict
     player: Player = "discriminator"  # whose update this is
     step: int = 0  # generator updates done before, for what follows a schedule
+    foreseen: bool = False  # whether it is of an update that the discriminator will not make: a look ahead
 
 
 @runtime_checkable
@@ -101,8 +102,9 @@ class Loss(Protocol):
     """What each player minimises: mathematics on verdicts. It runs no network and never steps.
 
     Terms are means over samples: then the mean over several processes is the whole batch's. One that mixes the samples
-    of a batch sees those of its own process and pass. A loss whose logits are scores without a fixed zero or scale, as
-    a critic's are, has `logits_are_scores = True`, so that nobody takes their size for a sign of trouble.
+    of a batch sees those of its own process and pass, and has `mixes_samples = True`, as layers have that do so. A loss
+    whose logits are scores without a fixed zero or scale, as a critic's are, has `logits_are_scores = True`, so that
+    nobody takes their size for a sign of trouble.
     """
 
     needs_real_for_generator: bool  # whether `generator` reads `play.on_real`
@@ -125,6 +127,7 @@ class Regularizer:
     player: Player | Literal["both"] = "discriminator"  # of "both", `play.player` says whose update it is
     interval: int = 1  # acts in every `interval`-th update of its player
     needs_sample_gradients: bool = False  # whether `play`'s samples shall require gradients
+    mixes_samples: bool = False  # whether a term depends on how a batch is shared out, as a deviation over samples does
     needs_row_wise: bool = False  # whether each verdict must depend on its own sample alone: no batch norm
 
     def terms(self, play: Play, players: Players) -> Terms:

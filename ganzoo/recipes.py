@@ -116,10 +116,13 @@ def resolve_choice(slot: str, table: Any, shelf: Shelf[Any]) -> Choice:
 
 def resolve_list(kind: str, tables: Any, shelf: Shelf[Any]) -> dict[str, dict[str, Any]]:
     """Any number of components by name, each with all of its options."""
-    if not isinstance(tables, Mapping) or not all(isinstance(table, Mapping) for table in tables.values()):
-        raise BadSetting(f"{kind} are tables by name, such as `[{kind}.NAME]`.")
+    if not isinstance(tables, Mapping) or not all(
+        isinstance(each, Mapping) or each is True for each in tables.values()
+    ):
+        raise BadSetting(f"{kind} are tables by name: `[{kind}.NAME]`, or on the command line --set {kind}.NAME=true.")
     return {
-        name: to_plain(parse_options(shelf[name].options, table, f"{kind}.{name}")) for name, table in tables.items()
+        name: to_plain(parse_options(shelf[name].options, {} if table is True else table, f"{kind}.{name}"))
+        for name, table in tables.items()
     }
 
 

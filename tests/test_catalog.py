@@ -223,6 +223,12 @@ def test_show_prints_every_option_with_its_default(site: Path) -> None:
     assert shown.stdout.splitlines()[1:] == ["  source: example.org", "  target = 0.9", "  weights = [1.0, 2.0]"]
 
 
+def test_show_names_components_that_have_no_options() -> None:
+    shown = run("show", "sngan-small").stdout
+    assert "  wrappers.spectral-norm = {}\n" in shown
+    assert "regularizers" not in shown
+
+
 def test_a_kind_that_nobody_provides_is_said_to_be_empty(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ganzoo.catalog.entry_points", lambda group: [])
 

@@ -93,6 +93,7 @@ def test_naming_the_same_component_again_keeps_the_recipe_s_options(tmp_path: Pa
         ),
         ("regularizers.r9.gamma=1", UnknownName, "No regularizer is called 'r9'"),
         ("regularizers=3", BadSetting, "regularizers are tables by name"),
+        ("regularizers.r1=3", BadSetting, "--set regularizers.NAME=true"),
         ("updates=simultaneous", None, ""),
     ],
 )
@@ -142,3 +143,10 @@ def test_a_recipe_file_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_an_unknown_recipe_gets_a_suggestion() -> None:
     with pytest.raises(UnknownName, match="did you mean 'vanilla-mlp'"):
         find_recipe("vanila-mlp", load_catalog())
+
+
+def test_a_component_without_changed_options_is_added_by_true(tmp_path: Path) -> None:
+    assert (
+        resolved(tmp_path, "regularizers.r1=true").regularizers == resolved(tmp_path, "regularizers.r1={}").regularizers
+    )
+    assert "r1" in resolved(tmp_path, "regularizers.r1=true").regularizers

@@ -59,13 +59,16 @@ def show_recipe(name: str, catalog: "Catalog") -> None:
         click.echo(f"  {key} = {value}")
 
 
+TABLES = ("options", "regularizers", "augmentations", "wrappers")  # which may be empty; another one is a component
+
+
 def flatten(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """Nested settings as the keys that `--set` takes, and TOML's values."""
     import json
 
     rows: list[tuple[str, str]] = []
     for key, value in table.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and (value or key in TABLES):
             rows += flatten(value, prefix if key == "options" else f"{prefix}{key}.")
         elif value is not None:
             rows.append((f"{prefix}{key}", json.dumps(value)))

@@ -18,7 +18,7 @@ import torch
 
 from ganzoo.catalog import Catalog, load_catalog
 from ganzoo.core.config import RunConfig
-from ganzoo.core.errors import BadData, Diverged, UsageError
+from ganzoo.core.errors import BadData, Diverged, Sick, UsageError
 from ganzoo.core.files import write_text
 from ganzoo.core.options import parse_options, to_plain
 from ganzoo.core.run_folder import RunFolder, new_run
@@ -96,6 +96,8 @@ def prepare(plan: Plan, out: Path) -> Comparison:
     data = load_points(entries[0].config, catalog)
     assert data.modes is not None, "load_points sees to it"
     for entry in entries:
+        if catalog.generators[entry.config.generator.name].conditional:
+            raise UsageError(f"{entry.recipe} is told the mode as a label, so modes say nothing of it; leave it out.")
         build(entry.config, data, catalog, torch.device("cpu"))
     folder = new_run(out, entries[0].config.dataset.name).path
     return Comparison(plan, data, data.modes, entries, folder)
@@ -146,15 +148,16 @@ def judged(found: Comparison, entry: Entry, seed: int, display: Display) -> dict
     changes = [*plan.changes, (["seed"], seed)]
     try:
         run = session.start(entry.recipe, changes, None, found.folder / "runs", plan.device, display)
-    except Diverged as error:
+        facts = {"seed": seed, "run": str(run.path.relative_to(found.folder))}
+        facts |= {"seconds": round(perf_counter() - began, 1)}
+        samples = draw(run, found.data.spec, SAMPLES)
+        covered = coverage(samples, found.modes)
+    except (Diverged, Sick, BadData) as error:
         return {"seed": seed, "failed": str(error)}
-    facts = {"seed": seed, "run": str(run.path.relative_to(found.folder))}
-    facts |= {"seconds": round(perf_counter() - began, 1)}
-    samples = draw(run, found.data.spec, SAMPLES)
     if seed == 0 and np.isfinite(samples).all():
         real = np.asarray(found.data.samples[np.arange(min(SAMPLES, len(found.data.samples)))])
         draw_side_by_side(real, samples, found.folder / f"{entry.config.recipe}.png")
-    return facts | asdict(coverage(samples, found.modes))
+    return facts | asdict(covered)
 
 
 @torch.no_grad()

@@ -54,6 +54,16 @@ class Components:
         for name, component in components.items():
             component.load_state_dict(states[name])
 
+    def mixing(self) -> set[str]:
+        """What depends on how a batch is shared out among processes and passes, by name."""
+        found = {"loss": self.loss, **self.regularizers, **self.augmentations}
+        names = {name for name, item in found.items() if getattr(item, "mixes_samples", False)}
+        for player in ("generator", "discriminator"):
+            network = getattr(self.players, player)
+            names |= {"batch norm"} if has_batch_norm(network) else set()
+            names |= {player} if any(getattr(layer, "mixes_samples", False) for layer in network.modules()) else set()
+        return names
+
     def stateful(self) -> dict[str, Stateful]:
         """The components that have state of their own, which belongs in a checkpoint."""
         components: dict[str, object] = {"loss": self.loss, "precision": self.engine.precision}

@@ -62,7 +62,7 @@ def foreseen(parts: Components, batch: Batch, fake: Tensor, step: int, unroll: U
     parameters: dict[str, Tensor] = dict(parts.players.discriminator.named_parameters())
     for _ in range(unroll.steps):
         play = meet(parts, batch, fake, "discriminator", step, differentiable=True, parameters=parameters)
-        objective = total(parts.loss.discriminator(play))
+        objective = total(parts.loss.discriminator(replace(play, foreseen=True)))
         slopes = torch.autograd.grad(objective, list(parameters.values()), create_graph=True, allow_unused=True)
         parameters = {
             name: value if slope is None else value - unroll.learning_rate * slope

@@ -154,7 +154,8 @@ class Health:
         """R1, or ten times as much of it, unless the run has another. Mescheder et al. (2018), arXiv:1801.04406."""
         spec = self.catalog.regularizers.items.get("r1")
         usual = getattr(spec.options(), "gamma", None) if spec else None
-        if not isinstance(usual, int | float) or self.config.regularizers.keys() - {"r1"}:
+        mixes = self.config.discriminator.options.get("norm") == "batch"  # beside which the penalty is refused
+        if mixes or not isinstance(usual, int | float) or self.config.regularizers.keys() - {"r1"}:
             return []
         used = self.config.regularizers.get("r1", {}).get("gamma", 0)
         return [f"regularizers.r1.gamma={10 * used or usual:g}"]

@@ -46,7 +46,8 @@ def advice(parts: Components, config: RunConfig) -> str:
     lower = config.precision in ("fp32", "tf32") and has("bf16", parts.engine.device)
     return (
         f"There is not enough memory for {share} samples in one pass, but {fitting} would fit: use --accumulate "
-        f"{passes}, which computes the same but for batch norm, or --set batch_size={smaller}"
+        f"{passes}, which computes the same but for what looks at several samples at once, as batch norm does, or "
+        f"--set batch_size={smaller}"
         f"{', or --precision bf16' if lower else ''}."
     )
 

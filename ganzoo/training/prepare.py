@@ -20,7 +20,6 @@ from ganzoo.core.specs import Data
 from ganzoo.data.check import digest
 from ganzoo.data.fetch import load
 from ganzoo.recipes import Change, check_one_length
-from ganzoo.training.batch_norm import has_batch_norm
 from ganzoo.training.build import Components
 from ganzoo.training.display import Display
 from ganzoo.training.processes import Processes
@@ -59,14 +58,16 @@ def changed(run: RunFolder, changes: Iterable[Change]) -> RunConfig:
 
 def check_resumable(run: RunFolder, config: RunConfig, parts: Components) -> None:
     """Raise BadSetting for changes that this run's networks do not allow."""
-    networks = (parts.players.generator, parts.players.discriminator)
-    before = 1 if config.sync_batch_norm else run.facts()["machine"].get("processes", 1)
-    now = 1 if config.sync_batch_norm else parts.engine.processes.count
+    before, now = run.facts()["machine"].get("processes", 1), parts.engine.processes.count
     seen, sees = (config.batch_size // many for many in (before * run.config().accumulate, now * config.accumulate))
-    if seen != sees and any(map(has_batch_norm, networks)):
+    mixing = parts.mixing()
+    if config.sync_batch_norm and config.accumulate == run.config().accumulate:
+        mixing.discard("batch norm")
+    if seen != sees and mixing:
         raise BadSetting(
-            f"This run's batch norm sees {seen} samples at a time, and now would see {sees}: another algorithm; "
-            f"keep --accumulate {run.config().accumulate} and {before} processes, or start another run."
+            f"This run's {' and '.join(sorted(mixing))} sees {seen} samples at a time, and now would see {sees}: "
+            f"another algorithm; keep --accumulate {run.config().accumulate} and {before} processes, or start another "
+            "run."
         )
     done = run.checkpoints()[-1:]
     total = config.total_steps(parts.draws.count)

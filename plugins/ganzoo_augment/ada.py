@@ -24,8 +24,11 @@ class Ada:
     r_t is above the target, and down where it is below. Changes of p < 0.8 or so do not leak into what is generated.
     """
 
+    mixes_samples = True  # of several passes it is told the last
+
     def __init__(self, options: AdaOptions) -> None:
         self.options = options
+        self.step = -1  # in which p was last looked at
         self.p = torch.zeros(())
         self.signs = torch.zeros(())  # sum of the means of `updates` batches
         self.updates = 0  # of the discriminator since p was changed
@@ -77,17 +80,18 @@ class Ada:
     def adapt(self, play: Play) -> None:
         """Remember a batch's signs; before that, change p by what the last `interval` batches said.
 
-        That is done one update late, so that several processes have shared their sums, and decide alike.
+        That is done in a later step, so that several processes have shared their sums, and decide alike.
         """
         assert play.on_real is not None, "the discriminator's update sees real samples"
         signs = play.on_real.logits.sign()
         self.p, self.signs = self.p.to(signs.device), self.signs.to(signs.device)
-        if self.updates >= self.options.interval:
+        if play.step != self.step and self.updates >= self.options.interval:
             too_sure = self.signs / self.updates - self.options.target
             self.p = (self.p + too_sure.sign() * self.updates / self.options.ramp).clamp(0, 1)
             self.signs, self.updates = torch.zeros_like(self.signs), 0
         self.signs = self.signs + signs.mean()
         self.updates += 1
+        self.step = play.step
 
     def state_dict(self) -> dict[str, Tensor]:
         return {"p": self.p, "signs": self.signs, "updates": torch.tensor(self.updates)}

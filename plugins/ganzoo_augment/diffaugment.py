@@ -21,7 +21,7 @@ class DiffAugment:
         self.changes = [change for change, wanted in changes.items() if wanted]
 
     def __call__(self, samples: Float[Tensor, "batch *sample"], noise: Noise) -> Float[Tensor, "batch *sample"]:
-        """Pictures [N, C, H, W] in [-1, 1] to such pictures, in [-3.5, 3.5]. Raises BadData for points."""
+        """Pictures [N, C, H, W] in [-1, 1] to such pictures, in [-4.5, 4.5]. Raises BadData for points."""
         check_pictures(samples, "diffaugment")
         for change in self.changes:
             samples = change(samples, noise)

@@ -58,7 +58,8 @@ class Began:
         """L(x) and -k L(G(z))."""
         assert play.on_real is not None
         real, fake = energies(play.on_real).mean(), energies(play.on_fake).mean()
-        self.real.add(real, play.step)
+        if not play.foreseen:
+            self.real.add(real, play.step)
         # where both players update at once, the generator's first pass comes before the discriminator's second
         k = self.k_before if play.step == self.fake.step else self.k
         return {"real": real, "fake": -k.to(fake.device) * fake}

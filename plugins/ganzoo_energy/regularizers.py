@@ -19,6 +19,7 @@ class PullingAway(Regularizer):
     """
 
     player: Player = "generator"
+    mixes_samples = True
 
     def __init__(self, options: PullingAwayOptions) -> None:
         self.weight = options.weight

@@ -36,6 +36,7 @@ class RelativisticAverage:
 
     needs_real_for_generator = True
     logits_are_scores = True
+    mixes_samples = True
 
     def discriminator(self, play: Play) -> Terms:
         """-E log sigmoid(D(x) - E D(G(z))) and -E log(1 - sigmoid(D(G(z)) - E D(x)))."""

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.nn.utils.parametrize import is_parametrized, register_parametrization
 
+from ganzoo.api import BadSetting
+
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)  # their outputs are the weight's dimension 1
 LAYERS = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
 SMALLEST = 1e-12  # spectral norm that a weight is divided by at least, for layers whose weights are all 0
@@ -59,7 +61,12 @@ def first_left_vector(matrix: Float[Tensor, "outputs inputs"]) -> Float[Tensor, 
 
 
 def add_spectral_norm(network: nn.Module) -> nn.Module:
-    """The network itself, with spectral norm on every linear layer, convolution and embedding that has none yet."""
+    """The network itself, with spectral norm on every linear layer, convolution and embedding that has none yet.
+
+    Raises BadSetting for layers that scale their weights themselves, after which the norm would not be 1.
+    """
+    if any(hasattr(layer, "gain") for layer in network.modules() if isinstance(layer, LAYERS)):
+        raise BadSetting("Spectral norm would undo the equalised learning rates of these layers; take dcgan or resnet.")
     for layer in [each for each in network.modules() if isinstance(each, LAYERS)]:
         if not is_parametrized(layer, "weight"):
             norm = SpectralNorm(layer.weight, dim=int(isinstance(layer, TRANSPOSED)))

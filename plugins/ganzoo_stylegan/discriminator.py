@@ -24,6 +24,8 @@ class StyleDiscriminator(nn.Module):
     So a logit depends on the batch, in which generated samples that are all alike give themselves away.
     """
 
+    mixes_samples = True
+
     def __init__(self, sample: SampleSpec, options: StyleDiscriminatorOptions) -> None:
         """Raises BadData for points, and for sides that cannot be halved down to 4…7 pixels."""
         super().__init__()

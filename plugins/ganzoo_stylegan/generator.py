@@ -33,6 +33,7 @@ class StyleGenerator(nn.Module):
         base, doublings = base_of(sample, "StyleGAN2")
         self.z_size = z_size_of(latent_size, options)
         self.mixing, self.noise_size, self.truncation = options.mixing, options.noise_size, options.truncation
+        self.mixes_samples = self.mixing > 0
         self.style_count = 2 * doublings + 2
         self.mapping = Mapping(self.z_size, options)
         self.register_buffer("w_mean", torch.zeros(options.style_size))

@@ -39,19 +39,24 @@ class PathLength(Regularizer):
     """
 
     player: Player = "generator"
+    mixes_samples = True  # it looks at a part of each pass
 
     def __init__(self, options: PathLengthOptions) -> None:
         self.factor = options.weight * options.interval
         self.interval = options.interval
         self.decay, self.shrink = options.decay, options.shrink
-        self.mean = torch.zeros(())  # a
+        self.mean = self.before = torch.zeros(())  # a, and what it was before the newest update
+        self.step, self.seen = -1, list[Tensor]()  # the newest update, and the mean length of each of its passes
 
     def terms(self, play: Play, players: Players) -> Terms:
         count = max(1, len(play.batch.latents) // self.shrink)
         direction = play.batch.noise.normal(*play.fake.shape[1:])[:count]  # y
         with torch.autocast(play.fake.device.type, enabled=False):
             lengths = path_lengths(players.generator, play.batch, direction)  # [N]
-        self.mean = self.mean.to(lengths.device).lerp(lengths.detach().mean(), self.decay)
+        if play.step != self.step:
+            self.step, self.before, self.seen = play.step, self.mean.to(lengths.device), []
+        self.seen.append(lengths.detach().mean())
+        self.mean = self.before.lerp(torch.stack(self.seen).mean(), self.decay)
         return {"penalty": self.factor * (lengths - self.mean).square().mean()}
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -48,6 +48,7 @@ class Dragan(Regularizer):
     """
 
     needs_row_wise = True
+    mixes_samples = True  # by their standard deviation
 
     def __init__(self, options: DraganOptions) -> None:
         self.weight = options.weight

@@ -11,7 +11,7 @@ from PIL import Image
 
 import ganzoo
 from ganzoo.catalog import load_catalog
-from ganzoo.core.errors import BadData, Interrupted, UnknownName, UsageError
+from ganzoo.core.errors import BadData, Interrupted, Sick, UnknownName, UsageError
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.evaluation import compare as module
 from ganzoo.evaluation.compare import Comparison, Plan, carry_out, draw, mean_and_error, prepare
@@ -208,3 +208,26 @@ def test_the_standard_error_is_that_of_the_mean() -> None:
     """Of 1, 2 and 6: mean 3, variance ((4 + 1 + 9) / 2) = 7, error √(7/3)."""
     assert mean_and_error([1.0, 2.0, 6.0]) == pytest.approx((3, sqrt(7 / 3)))
     assert mean_and_error([5.0]) == (5, None)
+
+
+def test_a_run_that_is_sick_or_draws_nothing_finite_is_written_down_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = prepare(plan_of("mlp-ring", "packing-points", seeds=2), tmp_path)
+    start, ends = module.session.start, iter([Sick("it is sick"), None, None, None])
+
+    def sometimes(*parts: object) -> object:
+        end = next(ends)
+        if end:
+            raise end
+        return start(*parts)
+
+    monkeypatch.setattr(module.session, "start", sometimes)
+    carry_out(found, silent)
+    assert [run.get("failed") for entry in found.entries for run in entry.runs] == ["it is sick", None, None, None]
+
+
+def test_recipes_that_are_told_the_mode_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cgan is told the mode as a label"):
+        prepare(plan_of("mlp-ring", "cgan"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -292,22 +292,19 @@ def test_changes_draw_from_their_noise_alone() -> None:
 # The course of p
 
 
-def play_of(logits: Tensor) -> Play:
+def play_of(logits: Tensor, step: int) -> Play:
     """As `adapt` sees it, after an update of the discriminator."""
     nothing = torch.zeros(len(logits), 1)
-    return play(Batch(nothing, None, nothing, TorchNoise(len(logits))), nothing, Verdict(logits), Verdict(logits))
-
-
-def play(batch: Batch, fake: Tensor, on_real: Verdict, on_fake: Verdict) -> Play:
-    return Play(batch=batch, fake=fake, on_real=on_real, on_fake=on_fake)
+    batch, verdict = Batch(nothing, None, nothing, TorchNoise(len(logits))), Verdict(logits)
+    return Play(batch, nothing, verdict, verdict, step=step)
 
 
 def course(ada: Ada, signs: list[float], batch: int = 10) -> list[float]:
     """p after each update, of discriminators with E sign D(x) as given."""
     values = []
-    for sign in signs:
+    for step, sign in enumerate(signs):
         positive = round(batch * (1 + sign) / 2)
-        ada.adapt(play_of(torch.tensor([3.0] * positive + [-0.1] * (batch - positive))))
+        ada.adapt(play_of(torch.tensor([3.0] * positive + [-0.1] * (batch - positive)), step))
         values.append(float(ada.p))
     return values
 
@@ -354,21 +351,37 @@ def test_p_is_a_probability_whatever_happens(signs: list[float], start: float) -
 def test_two_processes_that_share_their_state_decide_as_one() -> None:
     """Each has half of every batch, and after each update goes on with the mean of both states."""
     one, pair = ada_of(p=0.5, ramp=20, interval=2), [ada_of(p=0.5, ramp=20, interval=2) for _ in range(2)]
-    for _ in range(12):
+    for step in range(12):
         logits = torch.randn(8) + 0.8
-        one.adapt(play_of(logits))
+        one.adapt(play_of(logits, step))
         for ada, half in zip(pair, logits.split(4), strict=True):
-            ada.adapt(play_of(half))
-        states = [ada.state_dict() for ada in pair]
-        mean = {
-            key: (a + b) / 2 if a.is_floating_point() else a
-            for (key, a), b in zip(states[0].items(), states[1].values(), strict=True)
-        }
-        for ada in pair:
-            ada.load_state_dict(mean)
+            ada.adapt(play_of(half, step))
+        share(pair)
         torch.testing.assert_close(pair[0].p, one.p)
 
     assert float(one.p) != 0.5
+
+
+def test_two_processes_decide_as_one_where_a_step_has_several_updates() -> None:
+    """One is sure of all real pictures and the other of none, so that the mean is 0 and p stays at 0."""
+    pair = [ada_of(p=0.0, ramp=20, interval=4) for _ in range(2)]
+    for step in range(20):
+        for _ in range(5):
+            for ada, sign in zip(pair, (1.0, -1.0), strict=True):
+                ada.adapt(play_of(torch.full((4,), sign), step))
+        share(pair)
+        assert [float(ada.p) for ada in pair] == [0, 0]
+
+
+def share(pair: list[Ada]) -> None:
+    """What the host does after each step: all go on with the mean of their states."""
+    states = [ada.state_dict() for ada in pair]
+    mean = {
+        key: (a + b) / 2 if a.is_floating_point() else a
+        for (key, a), b in zip(states[0].items(), states[1].values(), strict=True)
+    }
+    for ada in pair:
+        ada.load_state_dict(mean)
 
 
 def test_state_survives_in_the_middle_of_an_interval() -> None:

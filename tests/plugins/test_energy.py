@@ -427,3 +427,15 @@ def test_a_recipe_s_discriminator_is_an_auto_encoder(name: str) -> None:
 
     assert (config.loss.name, config.discriminator.name) == (name, "auto-encoder")
     assert set(config.regularizers) == ({"pulling-away"} if name == "ebgan" else set())
+
+
+def test_what_is_foreseen_does_not_move_k() -> None:
+    """A look ahead at updates that are never made leaves L(x) of the step as it was."""
+    plain, ahead = (Began(BeganOptions()) for _ in range(2))
+    for loss in (plain, ahead):
+        loss.discriminator(play_of([1.0, 3.0], [0.5, 0.5]))
+    ahead.discriminator(replace(play_of([9.0, 9.0], [0.5, 0.5]), foreseen=True))
+    for loss in (plain, ahead):
+        loss.generator(play_of(None, [0.1, 0.1]))
+    assert float(plain.k) > 0
+    assert torch.equal(plain.k, ahead.k) and torch.equal(plain.measure, ahead.measure)

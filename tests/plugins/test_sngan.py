@@ -713,3 +713,9 @@ def test_the_small_recipe_puts_spectral_norm_on_a_network_without_batch_norm() -
 
     assert (config.discriminator.name, config.discriminator.options["norm"]) == ("dcgan", "none")
     assert list(config.wrappers) == ["spectral-norm"] and config.loss.name == "hinge"
+
+
+def test_layers_that_scale_their_own_weights_are_refused() -> None:
+    spec = CATALOG.discriminators["stylegan2"]
+    with pytest.raises(BadSetting, match="would undo the equalised learning rates"):
+        add_spectral_norm(spec.build(SampleSpec((1, 8, 8)), spec.options()))

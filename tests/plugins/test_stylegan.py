@@ -1,6 +1,7 @@
 """StyleGAN2: convolutions against weights made for each sample, filters and statistics against numpy, lengths of paths
 against the linear generator's."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -567,6 +568,25 @@ def test_a_constant_generator_has_a_finite_gradient() -> None:
     penalty_of(mean=1.0).terms(play_of(generator, 4), players_of(generator))["penalty"].backward()
 
     assert generator.weight.grad is not None and bool(generator.weight.grad.isfinite().all())
+
+
+def test_an_update_moves_the_mean_of_lengths_once_however_many_passes_it_has() -> None:
+    """By the decay towards the mean over the passes; the next step moves it again."""
+    generator, whole, parted = Linear((1, 2, 2)), penalty_of(mean=1.0), penalty_of(mean=1.0)
+    plays = [play_of(generator, 8) for _ in range(3)]
+    lengths = []
+    for each in plays:
+        torch.manual_seed(0)
+        one = penalty_of(mean=0.0)
+        one.terms(each, players_of(generator))
+        lengths.append(one.mean / one.decay)  # from 0
+    for step, count in ((4, 2), (5, 1)):
+        for each in plays[:count]:
+            torch.manual_seed(0)
+            parted.terms(replace(each, step=step), players_of(generator))
+        whole.mean = whole.mean.lerp(torch.stack(lengths[:count]).mean(), parted.decay)
+
+    torch.testing.assert_close(parted.mean, whole.mean)
 
 
 def test_the_mean_of_lengths_is_kept_and_no_gradient_flows_into_it() -> None:

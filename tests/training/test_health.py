@@ -229,6 +229,13 @@ def test_a_penalty_that_is_in_use_is_to_be_stronger() -> None:
     assert watch.findings[0].remedies[0] == "regularizers.r1.gamma=5"
 
 
+def test_a_penalty_is_not_advised_beside_batch_norm_which_would_refuse_it() -> None:
+    for norm, advised in (("batch", False), ("layer", True)):
+        watch = health(config_of("dcgan-small", f"discriminator.norm={norm}"))
+        told(watch, events(50, 1000, **SICK["logits"][0]))
+        assert any("r1" in remedy for remedy in watch.findings[0].remedies) is advised
+
+
 @pytest.mark.skipif(len(CATALOG.regularizers.items) < 2, reason="needs a plugin with another regularizer than r1")
 def test_a_penalty_is_not_advised_beside_another() -> None:
     other = next(name for name, _ in CATALOG.regularizers if name != "r1")

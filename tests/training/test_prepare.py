@@ -74,6 +74,17 @@ def test_accumulate_may_change_only_where_no_batch_norm_would_notice(tmp_path: P
         ganzoo.resume(normed, steps=4, accumulate=4, quiet=True)
 
 
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [({"loss": "relativistic-average"}, "loss"), ({"regularizers.dragan.weight": 1.0}, "dragan")],
+)
+def test_accumulate_may_not_change_what_mixes_samples(tmp_path: Path, settings: dict[str, Any], name: str) -> None:
+    run = ganzoo.train("vanilla-mlp", out=tmp_path, settings=settings, **SMALL)
+    ganzoo.resume(run, steps=8, quiet=True)
+    with pytest.raises(BadSetting, match=rf"run's {name} sees 8 samples at a time, and now would see 2"):
+        ganzoo.resume(run, steps=12, accumulate=4, quiet=True)
+
+
 def test_a_run_that_begins_with_another_s_weights_says_so_and_resumes_without_it(
     tmp_path: Path, whole: RunFolder
 ) -> None:
