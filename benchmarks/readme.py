@@ -25,9 +25,9 @@ def rows(path: Path) -> list[Row]:
 
 def of_zoo(row: Row) -> str:
     trained = f"{row['steps']:,} | {row['minutes']:.1f}" if "steps" in row else " | "
-    agreement = f"{row['agreement']:.0%}" if "agreement" in row else ""
+    agreement = f"{100 * row['agreement']:.0f} %" if "agreement" in row else ""
     name = f"`{row['case']}`" if "steps" in row else row["case"]
-    judged = f"{row['value']:.0f} | {row['classes']} of 10 | {row['entropy']:.3f} | {row['beyond_doubt']:.0%}"
+    judged = f"{row['value']:.0f} | {row['classes']} of 10 | {row['entropy']:.3f} | {100 * row['beyond_doubt']:.0f} %"
     return f"| {name} | {trained} | {judged} | {agreement} |"
 
 
