@@ -34,7 +34,8 @@ import onnxruntime
 
 session = onnxruntime.InferenceSession("generator.onnx")
 {draw}
-samples = session.run(["{output}"], {{"latents": latents.astype(np.float32){label}}})[0]  # {result}
+inputs = {{"latents": latents.astype(np.float32){label}}}
+samples = session.run(["{output}"], inputs)[0]  # {result}
 ```
 
 These latents come from the same prior, but are not those of ganzoo's seeds: `ganzoo.Sampler(".").sample(16)` draws
