@@ -116,8 +116,8 @@ def label_number(label: int | str, count: int, names: Sequence[str]) -> int:
         number = int(label)
         if 0 <= number < count:
             return number
-    known = did_you_mean(str(label), names) if names else ""
-    raise UsageError(f"There is no label {label!r}; labels are 0 to {count - 1}. {known}".strip())
+    known = f"; {did_you_mean(str(label), names)}" if names else "."
+    raise UsageError(f"There is no label {label!r}; labels are 0 to {count - 1}{known}")
 
 
 def checked_labels(labels: Any, count: int, manifest: Manifest) -> Int64[np.ndarray, "batch"]:
