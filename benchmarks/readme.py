@@ -6,20 +6,28 @@ from typing import Any
 
 from benchmarks.harness import RESULTS, Row
 
+MODES = {"ring": 8, "grid": 25}
 EMPTY_PYTHON = "python"  # a baseline that is a floor, not a rival
+SAMPLING_THREADS, SAMPLING_BATCH = 2, 16  # of the speeds that are shown
+BATCHES, MEAN = (1, 16, 64, 256), "geometric mean"
 
 
 def lines(folder: Path = RESULTS) -> list[str]:
-    """One for each row of `zoo-mnist.json`, `training.json` and `startup.json`."""
+    """One for each row of the results that the README shows."""
     return [
         *(of_zoo(row) for row in rows(folder / "zoo-mnist.json")),
+        *(of_points(row, name) for name in ("ring", "grid") for row in rows(folder / f"zoo-{name}.json")),
+        *of_comparison(folder / "compare-grid.json"),
         *(of_training(row) for row in rows(folder / "training.json")),
         *(of_startup(row) for row in rows(folder / "startup.json")),
+        *of_sampling(rows(folder / "sampling.json")),
+        *(of_client(row) for row in rows(folder / "clients.json")),
     ]
 
 
 def rows(path: Path) -> list[Row]:
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    """Those of one benchmark; none where it has not been run yet."""
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"rows": []}
     return content["rows"]
 
 
@@ -31,6 +39,23 @@ def of_zoo(row: Row) -> str:
     return f"| {name} | {trained} | {judged} | {agreement} |"
 
 
+def of_points(row: Row, data: str) -> str:
+    judged = f"{row['value']} of {MODES[data]} | {100 * row['high_quality']:.0f} % | {row['reverse_kl']:.4f}"
+    return f"| `{row['case']}`, on `{data}` | {row['steps']:,} | {row['minutes']:.1f} | {judged} |"
+
+
+def of_comparison(path: Path) -> list[str]:
+    """What `ganzoo compare` has written, one line for each recipe: means over seeds, with standard errors."""
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return [of_compared(name, facts["mean"], facts["standard_error"]) for name, facts in content["recipes"].items()]
+
+
+def of_compared(name: str, mean: dict[str, float], error: dict[str, float]) -> str:
+    modes = f"{mean['covered']:.1f} ± {error['covered']:.1f} | {mean['well_covered']:.1f} ± {error['well_covered']:.1f}"
+    good = f"{100 * mean['high_quality']:.1f} ± {100 * error['high_quality']:.1f} %"
+    return f"| `{name}` | {modes} | {good} | {mean['reverse_kl']:.3f} ± {error['reverse_kl']:.3f} |"
+
+
 def of_training(row: Row) -> str:
     speeds = f"{row['value']:,.0f} | {row['baseline']:,.0f} | {row['ratio']:.2f}"
     return f"| training, {row['case']}, pictures a second | {speeds} |"
@@ -40,7 +65,34 @@ def of_startup(row: Row) -> str:
     floor = row["against"] == EMPTY_PYTHON
     baseline = f"{row['baseline']:.2f} s{', an empty Python' * floor}"
     ratio = "" if floor else f"{row['ratio']:.2f}"
-    return f"| `{row['case']}`, whole process | {row['value']:.2f} s | {baseline} | {ratio} |"
+    ours = f"{row['value']:.2f} s"
+    if "memory_mb" in row:
+        ours, baseline = f"{ours}, {row['memory_mb']:.0f} MB", f"{baseline}, {row['baseline_memory_mb']:.0f} MB"
+    return f"| `{row['case']}`, whole process | {ours} | {baseline} | {ratio} |"
+
+
+def of_client(row: Row) -> str:
+    if "why" in row:
+        return f"| {row['case']} |  | {row['why']} |  |  |"
+    points = f"{row['points']:.0e}" if row["points"] else "0"
+    return f"| {row['case']} | {row['version']} | {row['latents']} | {row['value']:.0f} | {points} |"
+
+
+def of_sampling(measured: list[Row]) -> list[str]:
+    """One line for each generator, and one of geometric means: speeds at one batch, then the ratios of all batches."""
+    found: dict[str, dict[int, Row]] = {}
+    for row in measured:
+        if row["threads"] == SAMPLING_THREADS:
+            name = MEAN if row["case"].startswith(MEAN) else row["case"]
+            found.setdefault(name, {})[row["batch"]] = row
+    return [of_batches(name, batches) for name, batches in found.items()]
+
+
+def of_batches(name: str, batches: dict[int, Row]) -> str:
+    shown = batches.get(SAMPLING_BATCH, {})
+    speeds = f"{shown['value']:,.0f} | {shown['baseline']:,.0f}" if "value" in shown else " | "
+    ratios = (f"{batches[batch]['ratio']:.2f}" if batch in batches else "" for batch in BATCHES)
+    return f"| {name} | {speeds} | {' | '.join(ratios)} |"
 
 
 if __name__ == "__main__":

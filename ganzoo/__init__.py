@@ -76,11 +76,23 @@ def export(
     out: str | Path = "exported_models",
     name: str | None = None,
     force: bool = False,
+    checkpoint: str | int = "last",
+    raw: bool = False,
+    fp16: bool = False,
+    single_file: bool = False,
+    head: str | None = None,
+    opset: int = 18,
 ) -> Path:
-    """Export a run to ONNX; returns the bundle's folder. Raises ganzoo.api.GanzooError where torch disagrees."""
-    from ganzoo.export.bundle import export as export_run
+    """Export a run to ONNX; returns the bundle's folder. Raises ganzoo.api.GanzooError where torch disagrees.
 
-    return export_run(_folder(run), Path(out), name, force=force)
+    `checkpoint` is "last", "best" or a step; `raw` takes the generator's own weights instead of their moving average;
+    `fp16` halves the files; `single_file` adds one from seeds to samples, and `head="uint8-rgb"` one of RGB pictures.
+    """
+    from ganzoo.export.bundle import export as export_run
+    from ganzoo.export.graphs import Wishes
+
+    wishes = Wishes(half=fp16, single_file=single_file, head=head, opset=opset)
+    return export_run(_folder(run), Path(out), name, force=force, checkpoint=str(checkpoint), raw=raw, wishes=wishes)
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 from ganzoo.core.errors import BadData, BadSetting, GanzooError
 from ganzoo.core.events import StepDone
 from ganzoo.core.hookspecs import hookimpl
+from ganzoo.core.numbers import Count, Natural, NotNegative, Positive
 from ganzoo.core.schedule import Schedule, Scheduled, value_at
 from ganzoo.core.specs import (
     AugmentationSpec,
@@ -30,6 +31,7 @@ __all__ = [
     "BadData",
     "BadSetting",
     "Code",
+    "Count",
     "Data",
     "DatasetSpec",
     "DiscriminatorSpec",
@@ -40,7 +42,10 @@ __all__ = [
     "LoggerSpec",
     "LossSpec",
     "Modes",
+    "Natural",
     "NoOptions",
+    "NotNegative",
+    "Positive",
     "RegularizerSpec",
     "RemoteFile",
     "Rows",

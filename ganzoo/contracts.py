@@ -16,7 +16,10 @@ Terms = dict[str, Tensor]  # named scalars; the trainer minimises their sum and 
 
 @dataclass(frozen=True, slots=True)
 class Players:
-    """The two networks of the game."""
+    """The two networks of the game, both of which `copy.deepcopy` can copy.
+
+    A generator that only makes sense of latents that are independent and from N(0, 1) has `needs_normal = True`.
+    """
 
     generator: nn.Module  # (latents [N, Z], labels [N] | None) → samples [N, S...]
     discriminator: nn.Module  # (samples [N, S...], labels [N] | None) → Verdict
@@ -152,7 +155,11 @@ class Adapts(Protocol):
     """An augmentation that follows how the game goes, as its strength may."""
 
     def adapt(self, play: Play) -> None:
-        """Learn from the last play of the discriminator's update, without gradients."""
+        """Learn from an update of the discriminator when it has stepped, without gradients.
+
+        `play` has the generated samples and the logits of all passes of the update, and nothing else of the verdicts;
+        its batch is that of the last pass.
+        """
         ...
 
 

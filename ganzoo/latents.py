@@ -4,7 +4,8 @@ A prior is a pure function of uniform 32-bit words. Training feeds it words that
 sampling feeds it words that depend on a picture's seed, and both get the same latents from the same words.
 
 Every function here takes numpy arrays and torch tensors alike, returns the kind that it was given, and computes in
-int64: the same code therefore gives the same bits in both, on any machine.
+int64: the same code therefore gives the same bits in both, on any machine. An export runs it on arrays of a third kind,
+which write down what is done with them; so priors use operators, and `namespace` for the rest.
 
 N = batch, W = words for one latent, Z = latent size.
 """
@@ -45,7 +46,10 @@ class Latents(Protocol):
     words: int  # W
 
     def from_words(self, words: Words) -> Values:
-        """Latents [N, Z] from words [N, W]; row by row, so that no latent depends on its batch."""
+        """Latents [N, Z] from words [N, W]; row by row, so that no latent depends on its batch.
+
+        Made of operators, the functions below and those of `namespace(words)`, it runs on arrays of every kind.
+        """
         ...
 
 
@@ -64,7 +68,7 @@ def seed_words(seeds: Seeds, count: int, stream: int = 0) -> Words:
     blocks = like(seeds, np.arange((count + 3) // 4, dtype=np.int64))[None]  # [1, B]
     key = (seeds[:, None] & LOW, (seeds[:, None] >> 32) & LOW)  # 2 × [N, 1]
     words = xp.stack(philox4x32((blocks, stream, 0, 0), key), -1)  # [N, B, 4]
-    return words.reshape(len(seeds), 4 * blocks.shape[1])[:, :count]
+    return words.reshape(-1, 4 * blocks.shape[1])[:, :count]
 
 
 def philox4x32(counter: tuple[Integers, ...], key: tuple[Integers, ...]) -> tuple[Integers, ...]:
@@ -144,19 +148,24 @@ def scaled(integers: Integers, unit: float) -> Values:
 
 
 def log2(integers: Integers) -> Integers:
-    """The logarithm of positive integers, rounded down; within 2^-53 below a power of two it may be one more."""
-    return (float64_bits(integers) >> 52) - 1023
+    """The logarithm of positive integers, rounded down; each loses its second bit, lest float64 round it up."""
+    return (float64_bits(integers - (integers & integers >> 1)) >> 52) - 1023
 
 
 def float64_bits(integers: Integers) -> Integers:
-    """Sign, exponent and mantissa of the integers as float64: every octave of 2^52 bit patterns is cut evenly."""
+    """Sign, exponent and mantissa of the integers as float64: every octave of 2^52 bit patterns is cut evenly.
+
+    From 2^53 on, numpy and torch round the mantissa, and a graph cuts it off.
+    """
     xp = namespace(integers)
     return xp.asarray(integers, dtype=xp.float64).view(xp.int64)
 
 
 def namespace(array: Any) -> Any:
-    """numpy for numpy's arrays and torch for torch's, which whoever made the tensor has imported."""
-    return np if isinstance(array, np.ndarray) else sys.modules["torch"]
+    """numpy for numpy's arrays; what others name by the array API standard; torch for tensors, which name nothing."""
+    if isinstance(array, np.ndarray):
+        return np
+    return array.__array_namespace__() if hasattr(array, "__array_namespace__") else sys.modules["torch"]
 
 
 def like(array: Any, table: np.ndarray) -> Any:

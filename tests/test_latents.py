@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 from ganzoo import latents
 from ganzoo.core.errors import GanzooError
-from ganzoo.latents import integer_normals, log2, normals, philox4x32, product, seed_words, uniforms
+from ganzoo.latents import integer_normals, log2, namespace, normals, philox4x32, product, seed_words, uniforms
 
 SEEDS = st.integers(-(2**63), 2**63 - 1)
 WORDS = st.integers(0, 2**32 - 1)
@@ -225,6 +225,20 @@ def test_uniforms_are_uniform() -> None:
     assert abs(values.mean()) < 4 * (3 * values.size) ** -0.5
 
 
-@given(st.integers(1, 2**52))
-def test_log2_is_rounded_down(value: int) -> None:
-    assert log2(np.array([value]))[0] == value.bit_length() - 1
+@given(st.integers(1, 2**63 - 1) | st.integers(0, 62).map(lambda n: 2 ** (n + 1) - 1))
+@pytest.mark.parametrize("kind", [np.array, torch.tensor])
+def test_log2_is_rounded_down(kind: type, value: int) -> None:
+    """Also where float64 would round up, just below the high powers of two."""
+    assert log2(kind([value]))[0] == value.bit_length() - 1
+
+
+def test_what_is_neither_numpy_s_nor_torch_s_names_its_own_functions() -> None:
+    """The array API standard's way, by which graphs are traced."""
+
+    class Strange:
+        def __array_namespace__(self) -> str:
+            return "its own"
+
+    assert namespace(Strange()) == "its own"
+    assert namespace(np.zeros(1)) is np
+    assert namespace(torch.zeros(1)) is torch

@@ -60,7 +60,7 @@ def wheel(tree: Path) -> dict[str, str]:
 
 def packaged(root: Path, package: Path) -> set[str]:
     """The files of a package that users need: its modules, and the data that they read."""
-    patterns = ("**/*.py", "py.typed", "*.npy", "README.md", "recipes/*.toml", "cli/template/**/*.txt")
+    patterns = ("**/*.py", "py.typed", "*.npy", "README.md", "recipes/*.toml", "cli/**/*.txt", "export/*.md")
     return {path.relative_to(root).as_posix() for pattern in patterns for path in package.glob(pattern)}
 
 

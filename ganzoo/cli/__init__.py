@@ -7,13 +7,16 @@ from typing import NoReturn
 import click
 
 from ganzoo.cli.compare import compare
+from ganzoo.cli.doctor import doctor
 from ganzoo.cli.export import export
+from ganzoo.cli.inspect import inspect
 from ganzoo.cli.list import list_
 from ganzoo.cli.new_plugin import new_plugin
 from ganzoo.cli.plugins import plugins
 from ganzoo.cli.sample import sample
 from ganzoo.cli.show import show
 from ganzoo.cli.train import train
+from ganzoo.cli.verify import verify
 from ganzoo.core.errors import GanzooError
 
 INTERRUPTED = 130  # what shells expect after Ctrl-C
@@ -68,5 +71,5 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (train, export, sample, compare, list_, show, plugins, new_plugin):
+for command in (train, export, sample, compare, list_, show, verify, inspect, doctor, plugins, new_plugin):
     main.add_command(command)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -11,7 +11,13 @@ from ganzoo.core.errors import BadBundle
 from ganzoo.core.options import to_plain
 from ganzoo.core.specs import SampleSpec
 
-FORMAT = 1
+FORMAT = 2
+LATENTS, GENERATOR = "latents.onnx", "generator.onnx"  # seeds → latents → samples
+SINGLE, RGB = "single.onnx", "uint8-rgb.onnx"  # that a bundle may hold too: seeds → samples, latents → RGB pictures
+
+
+# How samples are drawn nearer to the mean: by the graph's input `truncation`, or by scaling its latents.
+Truncation = Literal["input", "scale", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,16 @@ class TrainingFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was compared at export."""
+
+    what: str  # e.g. "samples of onnxruntime and torch, batch 7"
+    largest: float  # difference that was found
+    allowed: float
+    unit: str  # e.g. "grey levels"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
     """How far onnxruntime was from torch, in the unit of samples."""
 
@@ -45,19 +61,26 @@ class Parity:
     max_difference: float
     tolerance: float
     max_grey_levels: int | None  # of the uint8 pictures; None for points
+    checks: tuple[Check, ...] = ()  # all that was compared, in order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfTest:
-    """Any client can check with these that it draws the latents that we drew."""
+    """Any client can check with these that it draws what we drew: latents bit for bit, samples nearly.
+
+    The label of a seed, where the model draws by label, is the seed modulo the number of classes; truncation is 1.
+    """
 
     seeds: tuple[int, ...]
     latents_sha256: str  # of the float32 latents of these seeds, row by row, little-endian
+    stride: int  # of a picture every so-manieth row and column is kept, from the first on; 1 for points
+    samples: str  # base64 of uint8 [seeds, H, W, C] for pictures, of little-endian float32 [seeds, D] for points
+    tolerance: float  # that samples may differ by: in grey levels, or in the unit of points
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """The description of a bundle's `generator.onnx`."""
+    """The description of a bundle: seeds → `latents.onnx` → `generator.onnx` → samples."""
 
     format: int
     name: str
@@ -67,6 +90,8 @@ class Manifest:
     latents: Choice
     latent_size: int
     conditional: bool = False  # whether the graph takes `label` int64 [N], below `sample.num_classes`
+    truncation: Truncation = "none"
+    stored_as: Literal["float32", "float16"] = "float32"  # how the weights lie in the files; all is computed in float32
     files: dict[str, str]  # file name → sha256
     dataset: DatasetFacts
     training: TrainingFacts

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ganzoo.latents import Latents
 
 T = TypeVar("T")
+
+Said = Literal["class_logits", "code"]  # what a verdict may have beside logits that is worth nothing until it is taught
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class GeneratorSpec(Spec):
 
     build: "Callable[[SampleSpec, int, Any], nn.Module]"
     conditional: bool = False  # whether it reads labels, and cannot do without
+    truncates: bool = False  # whether it takes a third argument, `truncation`, float32 []: 1 = as trained, 0 = the mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,7 @@ class DiscriminatorSpec(Spec):
     build: "Callable[[SampleSpec, Any], nn.Module]"
     row_wise: bool = False  # each verdict depends on its own sample alone, so that real and fake may share a pass
     conditional: bool = False  # whether it reads labels, or the classes' number, and cannot do without
+    says: tuple[Said, ...] = ()  # what its verdicts have that a loss or a regularizer has to teach it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +103,7 @@ class LossSpec(Spec):
     """`build(options)`: what both players minimise."""
 
     build: "Callable[[Any], Loss]"
+    teaches: tuple[Said, ...] = ()  # what it teaches the discriminator to say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +111,7 @@ class RegularizerSpec(Spec):
     """`build(options)`: terms added to one player's objective, or an act after its step."""
 
     build: "Callable[[Any], Regularizer]"
+    teaches: tuple[Said, ...] = ()  # what it teaches the discriminator to say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +126,7 @@ class LatentsSpec(Spec):
     """`build(options)`: the prior p_z, in numpy."""
 
     build: "Callable[[Any], Latents]"
+    normal: bool = False  # whether all its numbers are independent and from N(0, 1)
 
 
 @runtime_checkable

@@ -1,70 +1,57 @@
-"""From a run to a bundle: `generator.onnx`, `manifest.json`, a card and a preview, whole or not at all."""
+"""From a run to a bundle: two graphs, a manifest, a card and a preview, whole or not at all."""
 
 import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import msgspec
+import numpy as np
 import onnx
-from torch import nn
 
-from ganzoo.catalog import load_catalog
-from ganzoo.core.config import RunConfig
-from ganzoo.core.errors import BadRun, UsageError
+from ganzoo.core.errors import UsageError
 from ganzoo.core.files import explained, sha256
-from ganzoo.core.manifest import FORMAT, DatasetFacts, Manifest, Parity, SelfTest, TrainingFacts
+from ganzoo.core.manifest import FORMAT, GENERATOR, LATENTS, Manifest, Parity, SelfTest, TrainingFacts
 from ganzoo.core.options import to_plain
 from ganzoo.core.run_folder import RunFolder
-from ganzoo.core.specs import SampleSpec
 from ganzoo.export.card import model_card
-from ganzoo.export.contract import check_generator
-from ganzoo.export.onnx_file import to_onnx
-from ganzoo.export.parity import compare
-from ganzoo.latents import Latents
-from ganzoo.sampling.sampler import GENERATOR, Sampler, latents_sha256
-from ganzoo.training.build import build_generator, build_prior, same_plugins
-from ganzoo.training.checkpoint import load_average
+from ganzoo.export.graphs import Wishes, make_graphs
+from ganzoo.export.source import Trained, load_trained
+from ganzoo.sampling.integrity import output_name
+from ganzoo.sampling.providers import open_session
+from ganzoo.sampling.sampler import Sampler, run_once
+from ganzoo.sampling.self_test import SEEDS, expected_of
 from ganzoo.training.looking import PICTURES, POINTS, save_view
 
-SELF_TEST_SEEDS = (0, 1, 2, 3, -1, 2**63 - 1)
-PACKAGES = ("ganzoo", "torch", "onnx", "onnxscript")  # whose versions decide what is in the file
+AS_USUAL = Wishes()
+PACKAGES = ("ganzoo", "torch", "onnx", "onnxscript")  # whose versions decide what is in the files
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What a run has to give: its averaged generator in eval mode, and all that is known about it."""
-
-    run: RunFolder
-    config: RunConfig
-    data: DatasetFacts
-    sample: SampleSpec
-    generator: nn.Module
-    prior: Latents
-    step: int
-    checkpoint: str  # sha256 of the file
-    conditional: bool = False  # whether the generator draws by label
-
-
-def export(run: RunFolder, out: Path, name: str | None = None, *, force: bool = False) -> Path:
-    """Write the bundle `out/<name>` from the run's newest checkpoint; the name defaults to the run's.
+def export(
+    run: RunFolder,
+    out: Path,
+    name: str | None = None,
+    *,
+    force: bool = False,
+    checkpoint: str = "last",
+    raw: bool = False,
+    wishes: Wishes = AS_USUAL,
+) -> Path:
+    """Write the bundle `out/<name>` from a run's checkpoint; the name defaults to the run's, see also `load_trained`.
 
     Raises UsageError where the bundle exists, unless `force` replaces it whole; ExportFailed, and leaves nothing
     behind, where onnxruntime and torch disagree; BadRun where the run cannot be read.
     """
     target = place_for(out, run.path.resolve().name if name is None else name, force)
-    trained = load_trained(run)
-    generator, sample, prior, by_label = trained.generator, trained.sample, trained.prior, trained.conditional
-    check_generator(generator, sample, prior, conditional=by_label)
-    model = to_onnx(generator, sample, prior.size, conditional=by_label)
-    parity = compare(model, generator, sample, prior, conditional=by_label)
+    trained = load_trained(run, checkpoint, raw=raw)
+    graphs, parity = make_graphs(trained, wishes)
     with folder_written_whole(target) as folder:
-        write_bundle(folder, target.name, model, trained, parity)
+        write_bundle(folder, target.name, graphs, trained, parity, wishes)
     return target
 
 
@@ -80,40 +67,43 @@ def place_for(out: Path, name: str, force: bool) -> Path:
     return target
 
 
-def load_trained(run: RunFolder) -> Trained:
-    """Raises BadRun where the run has no checkpoint, a file of it is damaged, or a plugin of it is not installed."""
-    catalog, config, facts = load_catalog(), run.config(), run.facts()
-    try:
-        data = msgspec.convert(facts["data"], DatasetFacts)
-        sample = msgspec.convert(facts["data"]["sample"], SampleSpec)
-    except (KeyError, msgspec.ValidationError) as error:
-        raise BadRun(f"{run.config_file} is damaged: it lacks facts of the data ({error}).") from error
-    checkpoint = run.newest_checkpoint()
-    with same_plugins(run):
-        generator = build_generator(config, sample, catalog).eval()
-        prior = build_prior(config, catalog)
-        conditional = catalog.generators[config.generator.name].conditional
-    step = load_average(checkpoint, generator)
-    return Trained(run, config, data, sample, generator, prior, step, sha256(checkpoint), conditional)
-
-
-def write_bundle(folder: Path, name: str, model: onnx.ModelProto, trained: Trained, parity: Parity) -> None:
-    """All four files; the preview is drawn from the others, by the sampler that users have."""
-    onnx.helper.set_model_props(model, {"ganzoo": json.dumps(to_plain(trained.config.latents))})
-    model.producer_name, model.producer_version = "ganzoo", version("ganzoo")
-    model.model_version = trained.step
-    onnx.save(model, folder / GENERATOR)
-    manifest = describe(folder, name, trained, parity)
+def write_bundle(
+    folder: Path, name: str, graphs: dict[str, onnx.ModelProto], trained: Trained, parity: Parity, wishes: Wishes
+) -> None:
+    """All files; the preview is drawn from the others, by the sampler that users have."""
+    for file, graph in graphs.items():
+        onnx.helper.set_model_props(graph, {"ganzoo": json.dumps(metadata(trained))})
+        graph.producer_name, graph.producer_version = "ganzoo", version("ganzoo")
+        graph.model_version = trained.step
+        onnx.save(graph, folder / file)
+    manifest = describe(folder, name, list(graphs), trained, parity)
+    manifest = replace(manifest, stored_as="float16" if wishes.half else "float32")
     (folder / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
     (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
     count = PICTURES if trained.sample.is_picture else POINTS
     save_view(Sampler(folder, device="cpu").sample(count), folder / "preview.png")
 
 
-def describe(folder: Path, name: str, trained: Trained, parity: Parity) -> Manifest:
-    """The manifest of a folder that holds `generator.onnx`."""
+def metadata(trained: Trained) -> dict[str, Any]:
+    """What each graph says of itself, for whoever has lost the manifest."""
+    config, data = trained.config, trained.data
+    return {
+        "recipe": config.recipe,
+        "dataset": data.name,
+        "licence": data.licence,
+        "step": trained.step,
+        "seed": config.seed,
+        "latents": to_plain(config.latents),
+        "sample": list(trained.sample.shape),
+        "classes": list(data.classes) if trained.conditional else [],
+        "defaults": {"truncation": 1.0} if trained.truncation == "input" else {},
+    }
+
+
+def describe(folder: Path, name: str, files: list[str], trained: Trained, parity: Parity) -> Manifest:
+    """The manifest of a folder that holds these graphs."""
     config = trained.config
-    return Manifest(
+    manifest = Manifest(
         format=FORMAT,
         name=name,
         recipe=config.recipe,
@@ -122,19 +112,34 @@ def describe(folder: Path, name: str, trained: Trained, parity: Parity) -> Manif
         latents=config.latents,
         latent_size=trained.prior.size,
         conditional=trained.conditional,
-        files={GENERATOR: sha256(folder / GENERATOR)},
+        truncation=trained.truncation,
+        files={file: sha256(folder / file) for file in files},
         dataset=trained.data,
         training=TrainingFacts(
             run=trained.run.path.resolve().name,
             step=trained.step,
             seed=config.seed,
-            weights="ema" if config.ema_decay else "raw",
+            weights=trained.weights,
             checkpoint=trained.checkpoint,
         ),
         parity=parity,
-        self_test=SelfTest(seeds=SELF_TEST_SEEDS, latents_sha256=latents_sha256(trained.prior, SELF_TEST_SEEDS)),
+        self_test=SelfTest(seeds=(), latents_sha256="", stride=1, samples="", tolerance=0.0),
         versions={package: version(package) for package in PACKAGES},
     )
+    return replace(manifest, self_test=self_test_of(folder, manifest))
+
+
+def self_test_of(folder: Path, manifest: Manifest) -> SelfTest:
+    """What the graphs of a folder draw for the seeds of every self-test."""
+    seeds = np.array(SEEDS, np.int64)
+    latents = run_once(open_session(folder / LATENTS, "cpu"), "latents", {"seed": seeds}, len(seeds))
+    inputs = {"latents": latents}
+    if manifest.conditional:
+        inputs["label"] = seeds % manifest.sample.num_classes
+    if manifest.truncation == "input":
+        inputs["truncation"] = np.array(1, np.float32)
+    session = open_session(folder / GENERATOR, "cpu")
+    return expected_of(manifest, latents, run_once(session, output_name(manifest), inputs, len(seeds)))
 
 
 @contextmanager

@@ -1,92 +1,87 @@
 """The model card: what a bundle's README.md says."""
 
-from ganzoo.core.manifest import Manifest
+import re
+from importlib.resources import files
+from string import Template
 
-CARD = """# {name}
+from ganzoo.core.manifest import RGB, SINGLE, Manifest
 
-![{shown}](preview.png)
-
-A generative adversarial network trained by ganzoo: recipe `{recipe}` on `{dataset}`, seed {seed}, {step:,} updates.
-The picture above shows {shown}, drawn in order, none left out.
-
-| | |
-|---|---|
-| input | `latents` float32 [N, {latent_size}], prior `{prior}`{options}{label} |
-| output | {outputs} |
-| data | {dataset}, {samples:,} samples; {source}; licence: {licence} |
-| weights | {weights} |
-| onnxruntime and torch | differ by {difference:.1e} at most; {tolerance:.0e} is allowed; batches of {batch_sizes} |
-| made with | {versions} |
-
-## Draw from it
-
-With ganzoo, in this folder: `ganzoo sample . -n 64 --seed 0 -o grid.png`
-
-{code}
-`manifest.json` says the rest, and holds the SHA-256 of `generator.onnx`.
-"""
-
-PLAIN = """With onnxruntime and numpy alone, in this folder:
-
-```python
-import numpy as np
-import onnxruntime
-
-session = onnxruntime.InferenceSession("generator.onnx")
-{draw}
-inputs = {{"latents": latents.astype(np.float32){label}}}
-samples = session.run(["{output}"], inputs)[0]  # {result}
-```
-
-These latents come from the same prior, but are not those of ganzoo's seeds: `ganzoo.Sampler(".").sample(16)` draws
-those, and needs no torch.
-"""
-
-OWN = """In Python, in this folder; ganzoo draws from the prior `{prior}`, and needs no torch for it:
-
-```python
-import ganzoo
-
-samples = ganzoo.Sampler(".").sample(16, seed=0)  # {result}
-```
-
-Anything else that runs ONNX works too, and has to draw the latents from that prior by itself.
-"""
-
-# What draws 16 latents from a prior, by the prior's name.
-DRAWS = {
-    "normal": "latents = np.random.default_rng(0).standard_normal((16, {size}))",
-    "uniform": "latents = np.random.default_rng(0).uniform(-{bound}, {bound}, (16, {size}))",
-    "spherical": "latents = np.random.default_rng(0).standard_normal((16, {size}))\n"
-    "latents *= {size}**0.5 / np.linalg.norm(latents, axis=1, keepdims=True)",
-}
+CHANNELS_OF_PPM = 3  # any other picture is written as a grey one, its channels side by side
 
 
 def model_card(manifest: Manifest) -> str:
-    """Markdown, with code that runs as it stands in the bundle's folder."""
-    prior, training, parity = manifest.latents, manifest.training, manifest.parity
-    return CARD.format(
-        name=manifest.name,
-        recipe=manifest.recipe,
-        dataset=manifest.dataset.name,
-        step=training.step,
-        seed=training.seed,
-        shown=shown(manifest),
-        latent_size=manifest.latent_size,
-        prior=prior.name,
-        options="".join(f", {key} {value}" for key, value in prior.options.items() if key != "size"),
-        label=label_input(manifest),
-        outputs=outputs(manifest),
-        samples=manifest.dataset.samples,
-        source=cell(manifest.dataset.source),
-        licence=cell(manifest.dataset.licence),
-        weights="moving average of the generator's" if training.weights == "ema" else "the generator's own",
-        difference=parity.max_difference,
-        tolerance=parity.tolerance,
-        batch_sizes=", ".join(map(str, parity.batch_sizes)),
-        versions=", ".join(f"{package} {version}" for package, version in manifest.versions.items()),
-        code=code(manifest),
-    )
+    """Markdown, with code that runs as it stands in the bundle's folder: the lines of `card.md` that apply, filled in.
+
+    A line that begins with `?word` is for bundles with that word in `traits` alone.
+    """
+    template = files("ganzoo.export").joinpath("card.md").read_text(encoding="utf-8")
+    lines = [re.fullmatch(r"(?:\?(\w+) ?)?(.*)", line) for line in template.splitlines()]
+    has = traits(manifest)
+    kept = [match[2] for match in lines if match and match[1] in {None, *has}]
+    return Template("\n".join(kept) + "\n").substitute(facts(manifest))
+
+
+def traits(manifest: Manifest) -> set[str]:
+    """What of the template applies to the model."""
+    found = {
+        "picture": manifest.sample.is_picture,
+        "points": not manifest.sample.is_picture,
+        "label": manifest.conditional,
+        "truncation": manifest.truncation == "input",
+        "scale": manifest.truncation == "scale",
+        "single": SINGLE in manifest.files,
+        "rgb": RGB in manifest.files,
+    }
+    return {trait for trait, has in found.items() if has}
+
+
+def facts(manifest: Manifest) -> dict[str, object]:
+    """What the template's words stand for."""
+    training, parity, data = manifest.training, manifest.parity, manifest.dataset
+    classes = manifest.sample.num_classes or 1
+    return picture_facts(manifest) | {
+        "name": manifest.name,
+        "recipe": manifest.recipe,
+        "step": f"{training.step:,}",
+        "seed": training.seed,
+        "shown": shown(manifest),
+        "latent_size": manifest.latent_size,
+        "prior": prior(manifest),
+        "inputs": inputs(manifest),
+        "outputs": outputs(manifest),
+        "output": "images" if manifest.sample.is_picture else "samples",
+        "classes": classes,
+        "last": classes - 1,
+        "dataset": data.name,
+        "samples": f"{data.samples:,}",
+        "source": cell(data.source),
+        "licence": cell(data.licence),
+        "weights": weights(manifest),
+        "difference": f"{parity.max_difference:.1e}",
+        "tolerance": f"{parity.tolerance:.0e}",
+        "batch_sizes": ", ".join(map(str, parity.batch_sizes)),
+        "versions": ", ".join(f"{package} {version}" for package, version in manifest.versions.items()),
+    }
+
+
+def picture_facts(manifest: Manifest) -> dict[str, object]:
+    """What comes out, and how a file of it is written in C++."""
+    shape = manifest.sample.shape
+    if not manifest.sample.is_picture:
+        return {"result": f"float32 [16, {sizes(shape)}]", "result_sizes": sizes(shape), "size": manifest.sample.size}
+    channels, height, width = shape
+    in_colour = channels == CHANNELS_OF_PPM
+    result = sizes((height, width, channels))
+    return {
+        "result": f"uint8 [16, {result}]",
+        "result_sizes": result,
+        "file": "pictures.ppm" if in_colour else "pictures.pgm",
+        "magic": "P6" if in_colour else "P5",
+        "columns": width if in_colour else width * channels,
+        "row": width * channels,
+        "height": height,
+        "width": width,
+    }
 
 
 def shown(manifest: Manifest) -> str:
@@ -98,17 +93,26 @@ def shown(manifest: Manifest) -> str:
     return "the points of seeds 0 to 1,999" + (", two of their coordinates" if manifest.sample.size > 2 else "")
 
 
-def label_input(manifest: Manifest) -> str:
-    """The graph's other input, where it has one; at most ten classes by name."""
-    if not manifest.conditional:
-        return ""
-    names = ", ".join(map(cell, manifest.dataset.classes[:10]))
-    more = ", …" if len(manifest.dataset.classes) > 10 else ""
-    return f"; `label` int64 [N] in 0…{manifest.sample.num_classes - 1}: {names}{more}"
+def prior(manifest: Manifest) -> str:
+    """Where latents come from, e.g. `uniform`, bound 0.25."""
+    options = manifest.latents.options.items()
+    return f"`{manifest.latents.name}`" + "".join(f", {key} {value}" for key, value in options if key != "size")
+
+
+def inputs(manifest: Manifest) -> str:
+    """What the generator's graph takes; at most ten classes by name."""
+    found = f"`latents` float32 [N, {manifest.latent_size}]"
+    if manifest.conditional:
+        names = ", ".join(map(cell, manifest.dataset.classes[:10]))
+        more = ", …" if len(manifest.dataset.classes) > 10 else ""
+        found += f"; `label` int64 [N] in 0…{manifest.sample.num_classes - 1}: {names}{more}"
+    if manifest.truncation == "input":
+        found += "; `truncation` float32 []: 1, or less for samples nearer to the mean"
+    return found
 
 
 def outputs(manifest: Manifest) -> str:
-    """The graph's outputs, with types and shapes."""
+    """What the generator's graph gives, with types and shapes."""
     samples = f"`samples` float32 [N, {sizes(manifest.sample.shape)}]"
     if not manifest.sample.is_picture:
         return samples
@@ -116,21 +120,10 @@ def outputs(manifest: Manifest) -> str:
     return f"`images` uint8 [N, {sizes((height, width, channels))}]; {samples} in [-1, 1]"
 
 
-def code(manifest: Manifest) -> str:
-    """How to draw 16 samples in Python."""
-    prior, picture, result = manifest.latents, manifest.sample.is_picture, result_of(manifest)
-    if prior.name not in DRAWS:
-        return OWN.format(prior=prior.name, result=result)
-    draw = DRAWS[prior.name].format(size=manifest.latent_size, bound=prior.options.get("bound"))
-    label = f', "label": np.arange(16) % {manifest.sample.num_classes}' if manifest.conditional else ""
-    return PLAIN.format(draw=draw, output="images" if picture else "samples", result=result, label=label)
-
-
-def result_of(manifest: Manifest) -> str:
-    if not manifest.sample.is_picture:
-        return f"float32 [16, {sizes(manifest.sample.shape)}]"
-    channels, height, width = manifest.sample.shape
-    return f"uint8 [16, {sizes((height, width, channels))}]"
+def weights(manifest: Manifest) -> str:
+    """Which ones, and how they lie in the files."""
+    whose = "moving average of the generator's" if manifest.training.weights == "ema" else "the generator's own"
+    return whose + (", stored as float16" if manifest.stored_as == "float16" else "")
 
 
 def sizes(shape: tuple[int, ...]) -> str:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
 from ganzoo.contracts import Verdict
 from ganzoo.core.errors import GanzooError
-from ganzoo.core.specs import DiscriminatorSpec, GeneratorSpec, SampleSpec, WrapperSpec
+from ganzoo.core.specs import DiscriminatorSpec, GeneratorSpec, Said, SampleSpec, WrapperSpec
 from ganzoo.export.contract import check_generator
 from ganzoo.export.onnx_file import to_onnx
 from ganzoo.export.parity import compare
@@ -82,10 +82,10 @@ def follows_its_label(spec: GeneratorSpec) -> None:
 def exports(spec: GeneratorSpec) -> None:
     """Its ONNX graph agrees with torch at batches of 1, 2, 3 and 7."""
     sample, network = of_generator(spec)[0]
-    prior = Normals(SIZE)
-    check_generator(network.eval(), sample, prior, conditional=spec.conditional)
-    model = to_onnx(network, sample, SIZE, conditional=spec.conditional)
-    compare(model, network, sample, prior, conditional=spec.conditional)
+    prior, flags = Normals(SIZE), {"conditional": spec.conditional, "truncates": spec.truncates}
+    check_generator(network.eval(), sample, prior, **flags)
+    model = to_onnx(network, sample, SIZE, **flags)
+    compare(model, network, sample, prior, **flags)
 
 
 def keeps_its_state(build: Build, feed: Callable[[SampleSpec], tuple[Tensor, ...]]) -> None:
@@ -121,6 +121,15 @@ def says_one_logit_for_each_sample(spec: DiscriminatorSpec) -> None:
         idle = [name for name, weight in network.named_parameters() if weight.requires_grad and weight.grad is None]
         ensure(not idle, f"no gradient reaches {', '.join(idle)}")
         ensure(samples.grad is not None and samples.grad.abs().sum() > 0, "no gradient reaches the samples")
+
+
+def names_what_it_must_be_taught(spec: DiscriminatorSpec) -> None:
+    """What its verdicts have that only a loss or a regularizer makes sense of, so that a run without one is warned."""
+    for sample, network in of_discriminator(spec):
+        with torch.no_grad():
+            verdict = network(real_samples(sample), some_labels())
+        found = {name for name in get_args(Said) if getattr(verdict, name, None) is not None}
+        ensure(found == set(spec.says), f"its verdicts have {sorted(found)}, and its spec says {sorted(spec.says)}")
 
 
 def is_row_wise_where_it_says_so(spec: DiscriminatorSpec) -> None:
@@ -174,6 +183,7 @@ OF_GENERATORS: dict[str, Callable[[Any], None]] = {
 }
 OF_DISCRIMINATORS: dict[str, Callable[[Any], None]] = {
     "says one logit for each sample": says_one_logit_for_each_sample,
+    "names what it must be taught": names_what_it_must_be_taught,
     "is row-wise where it says so": is_row_wise_where_it_says_so,
     "keeps its state": discriminator_keeps_its_state,
 }

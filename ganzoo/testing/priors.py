@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from ganzoo.core.specs import Code, LatentsSpec
+from ganzoo.export.latents_file import latents_to_onnx
 from ganzoo.latents import Latents, seed_words
 from ganzoo.testing.report import ensure
 
@@ -34,6 +35,10 @@ def draws_the_same_bits_in_torch(spec: LatentsSpec) -> None:
     ensure((one == other.numpy()).all(), "numpy and torch draw different bits")
 
 
+def draws_the_same_bits_in_onnxruntime(spec: LatentsSpec) -> None:
+    latents_to_onnx(spec.build(spec.options()))  # compares what it makes with numpy
+
+
 def has_the_code_that_it_names(spec: LatentsSpec) -> None:
     """One-hot columns, then continuous ones, at the beginning."""
     prior = spec.build(spec.options())
@@ -50,5 +55,6 @@ def has_the_code_that_it_names(spec: LatentsSpec) -> None:
 OF_PRIORS: dict[str, Callable[[Any], None]] = {
     "draws each latent by itself": draws_each_latent_by_itself,
     "draws the same bits in numpy and torch": draws_the_same_bits_in_torch,
+    "draws the same bits in onnxruntime": draws_the_same_bits_in_onnxruntime,
     "has the code that it names": has_the_code_that_it_names,
 }

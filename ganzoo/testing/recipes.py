@@ -28,19 +28,21 @@ def says_what_it_is_for(name: str) -> None:
 
 
 def trains_exports_and_can_be_sampled(name: str) -> None:
-    """Two steps of narrow networks on small batches, on data of some shape that the networks fit."""
+    """Two steps of narrow networks on small batches of data of some shape that fits them; then the self-test."""
     from ganzoo.export.bundle import export  # noqa: PLC0415 - what follows imports torch
-    from ganzoo.sampling.sampler import Sampler  # noqa: PLC0415
+    from ganzoo.sampling.self_test import run_self_test  # noqa: PLC0415
 
     with TemporaryDirectory() as folder:
         run = trained(name, Path(folder))
-        sampler = Sampler(export(run, Path(folder) / "models", None), device="cpu")
+        sampler, checks = run_self_test(export(run, Path(folder) / "models", None), "cpu")
         samples = sampler.sample(3, seed=5)
         again = sampler.sample(1, seed=7)
     shape = sampler.manifest.sample.shape
     expected = (3, *shape[1:], shape[0]) if len(shape) == 3 else (3, *shape)
     ensure(samples.shape == expected, f"samples have the shape {samples.shape}, not {expected}")
     ensure((samples[2:] == again).all(), "a sample depends on its batch")
+    failed = [check.what for check in checks if not check.largest <= check.allowed]
+    ensure(not failed, f"its bundle's self-test fails: {', '.join(failed)}")
 
 
 def trained(name: str, folder: Path) -> Any:

@@ -77,7 +77,8 @@ def build(
 ) -> Components:
     """Raises BadData where the data set is smaller than a batch, and what the components and the engine raise.
 
-    Raises BadSetting for a penalty on slopes beside batch norm in the discriminator.
+    Raises BadSetting for a penalty on slopes beside batch norm in the discriminator, and for latents that the generator
+    is not made for.
     """
     if len(data.samples) < config.batch_size:
         raise BadData(
@@ -88,6 +89,7 @@ def build(
     prior = build_prior(config, catalog)
     check_labels(config, data.spec, catalog)
     generator = build_generator(config, data.spec, catalog)
+    check_latents(config, generator, catalog)
     discriminator, row_wise = build_discriminator(config, data.spec, catalog)
     players, engine = start_engine(Players(generator, discriminator), config, device, processes)
     draws = Draws(data, prior, config, device, processes.shares(config.batch_size, config.accumulate))
@@ -147,7 +149,13 @@ def flipped(build: Callable[[SampleSpec, Any], nn.Module], options: Any, sample:
 
 def with_code(sample: SampleSpec, prior: Latents) -> SampleSpec:
     """The samples together with the part of their latents that can be read back."""
-    return replace(sample, code=getattr(prior, "code", Code()))
+    return replace(sample, code=code_of(prior))
+
+
+def code_of(prior: Latents) -> Code:
+    """The layout of what can be read back from a prior's latents; most have none."""
+    code: Code = getattr(prior, "code", Code())
+    return code
 
 
 def check_labels(config: RunConfig, sample: SampleSpec, catalog: Catalog) -> None:
@@ -162,6 +170,16 @@ def check_labels(config: RunConfig, sample: SampleSpec, catalog: Catalog) -> Non
                 f"{name} needs labels, and {config.dataset.name} has none; take labelled data, such as a folder of "
                 "pictures for each class, or a recipe without labels."
             )
+
+
+def check_latents(config: RunConfig, generator: nn.Module, catalog: Catalog) -> None:
+    """Raise BadSetting where a generator reads its latents as standard normal numbers, and they are others."""
+    if getattr(generator, "needs_normal", False) and not catalog.latents[config.latents.name].normal:
+        fitting = " or ".join(name for name, spec in catalog.latents if spec.normal)
+        raise BadSetting(
+            f"The generator {config.generator.name} with these settings needs latents that are independent and from "
+            f"N(0, 1), which {config.latents.name} are not; use --set latents={fitting}."
+        )
 
 
 def check_penalties(config: RunConfig, regularizers: dict[str, Regularizer], discriminator: nn.Module) -> None:

@@ -144,14 +144,14 @@ def digest(step: int, values: dict[str, Tensor]) -> str:
     return total.hexdigest()
 
 
-def load_average(path: Path, generator: nn.Module) -> int:
-    """Fill a generator with the averaged weights of a checkpoint; returns its step.
+def load_average(path: Path, generator: nn.Module, part: str = "average") -> int:
+    """Fill a generator with the averaged weights of a checkpoint, or `part`="generator" as they are; returns its step.
 
     Raises BadRun where it is damaged, rather than take an older one: that would be another model under the same name.
     """
     step, values = read_checkpoint(path)
     try:
-        generator.load_state_dict(under("average", values))
+        generator.load_state_dict(under(part, values))
     except RuntimeError as error:
         raise BadRun(f"{path} does not fit the run's settings: {error}") from error
     return step

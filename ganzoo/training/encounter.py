@@ -1,6 +1,6 @@
 """How the players meet: what the discriminator is shown, together or apart, now or some updates ahead."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import add
@@ -8,7 +8,7 @@ from operator import add
 import torch
 from torch import Tensor
 
-from ganzoo.contracts import Batch, Noise, Play, Player, Terms
+from ganzoo.contracts import Batch, Noise, Play, Player, Terms, Verdict
 from ganzoo.core.config import Unroll
 from ganzoo.training.build import Components
 
@@ -69,6 +69,23 @@ def foreseen(parts: Components, batch: Batch, fake: Tensor, step: int, unroll: U
             for (name, value), slope in zip(parameters.items(), slopes, strict=True)
         }
     return parameters
+
+
+def outcome(play: Play) -> Play:
+    """What is kept of one pass: its samples and logits, which hold on to no graph."""
+    on_real = None if play.on_real is None else Verdict(play.on_real.logits.detach())
+    return replace(play, fake=play.fake.detach(), on_real=on_real, on_fake=Verdict(play.on_fake.logits.detach()))
+
+
+def joined(passes: Sequence[Play]) -> Play:
+    """The outcome of a whole update, with the samples and logits of all its passes; its batch is the last one's."""
+    real = [play.on_real.logits for play in passes if play.on_real is not None]
+    return replace(
+        passes[-1],
+        fake=torch.cat([play.fake for play in passes]),
+        on_real=Verdict(torch.cat(real)) if real else None,
+        on_fake=Verdict(torch.cat([play.on_fake.logits for play in passes])),
+    )
 
 
 def total(terms: Terms) -> Tensor:

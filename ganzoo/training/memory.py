@@ -1,8 +1,9 @@
 """What to do about too little memory: torch has several ways to say so, and users need only one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -15,6 +16,8 @@ from ganzoo.training.encounter import meet, total
 from ganzoo.training.noise import RowNoise
 from ganzoo.training.precision import has
 from ganzoo.training.trainer import acting, objective, wants_gradients
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -29,6 +32,17 @@ def enough_to_start() -> Iterator[None]:
                 "--set stream=always to leave the data on the disk."
             ) from error
         raise
+
+
+def within_memory(parts: Components, config: RunConfig, do: Callable[[], T]) -> T:
+    """What `do` returns. Raises GanzooError with what would fit, where it needs more memory than there is."""
+    try:
+        return do()
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        error.__traceback__ = None  # lets go of what the failed step holds
+    raise GanzooError(advice(parts, config))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

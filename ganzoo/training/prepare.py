@@ -16,7 +16,7 @@ from ganzoo.core.errors import BadData, BadRun, BadSetting
 from ganzoo.core.options import parse_options, to_plain
 from ganzoo.core.run_folder import RunFolder, step_of
 from ganzoo.core.schedule import Schedule
-from ganzoo.core.specs import Data
+from ganzoo.core.specs import Data, Said
 from ganzoo.data.check import digest
 from ganzoo.data.fetch import load
 from ganzoo.recipes import Change, check_one_length
@@ -25,6 +25,7 @@ from ganzoo.training.display import Display
 from ganzoo.training.processes import Processes
 from ganzoo.training.state import build_optimizer
 
+SAID: dict[Said, str] = {"class_logits": "classes", "code": "codes"}
 SURROUNDINGS = ("created", "versions", "machine", "data")  # in config.json, beside the configuration itself
 
 
@@ -96,6 +97,31 @@ def check_works(config: RunConfig, parts: Components) -> None:
                     raise ValueError(f"a schedule goes from {value.start} to {value.end}, and cannot be negative")
     except (ValueError, OverflowError) as error:
         raise BadSetting(f"A run cannot work with these settings: {error}.") from error
+
+
+def without_purpose(config: RunConfig, catalog: Catalog) -> list[str]:
+    """What this run computes and nothing learns from, each with what to set."""
+    maker, judge = catalog.generators[config.generator.name], catalog.discriminators[config.discriminator.name]
+    taught = {*catalog.losses[config.loss.name].teaches}
+    taught.update(*(catalog.regularizers[name].teaches for name in config.regularizers))
+    found = []
+    for said in judge.says:
+        if said not in taught:
+            remedies = [f"regularizers.{name}={{}}" for name, spec in catalog.regularizers if said in spec.teaches]
+            remedies += [f"loss={name}" for name, spec in catalog.losses if said in spec.teaches]
+            found.append(f"nothing teaches the discriminator {judge.name} to say {SAID[said]}; {use_one_of(remedies)}")
+    if maker.conditional and not judge.conditional and "class_logits" not in taught:
+        readers = [name for name, spec in catalog.discriminators if spec.conditional and not spec.says]
+        found.append(
+            f"the generator {maker.name} is told labels, and the discriminator {judge.name}, which ignores them, "
+            f"cannot teach it what they mean; {use_one_of(f'discriminator={name}' for name in readers)}"
+        )
+    return found
+
+
+def use_one_of(settings: Iterable[str]) -> str:
+    """The end of a sentence."""
+    return f"use {' or '.join(f'--set {each}' for each in settings) or 'another discriminator'}."
 
 
 def load_data(config: RunConfig, catalog: Catalog, display: Display) -> Data:

@@ -1,8 +1,8 @@
 """A run from its first line to its last: what `ganzoo train` and `ganzoo.train` do."""
 
+import contextlib
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from ganzoo.training.checkpoint import save_checkpoint
 from ganzoo.training.device import machine, pick_device, settled, versions
 from ganzoo.training.display import Display
 from ganzoo.training.health import Finding, Health, stopped
-from ganzoo.training.memory import advice, enough_to_start, is_out_of_memory
+from ganzoo.training.memory import enough_to_start, within_memory
 from ganzoo.training.observers import build_loggers, closing, observer, observers
 from ganzoo.training.prepare import (
     agreed_digest,
@@ -33,11 +33,13 @@ from ganzoo.training.prepare import (
     launch,
     load_data,
     surroundings,
+    without_purpose,
 )
 from ganzoo.training.processes import Processes, joined
 from ganzoo.training.recorder import spread
+from ganzoo.training.rehearsal import rehearse
 from ganzoo.training.report import write_report
-from ganzoo.training.start_from import start_from
+from ganzoo.training.start_from import check_same_code, start_from
 from ganzoo.training.state import TrainState
 from ganzoo.training.trainer import train
 
@@ -77,27 +79,35 @@ def start(
             parts = build(config, samples, catalog, where, processes)
         config = replace(config, precision=parts.engine.precision.name)
         check_works(config, parts)
-        begun = None if origin is None else begin_from(origin, parts, config, display)
-        run = processes.told(new_run(out, config.recipe) if processes.leads else None)
-        assert run is not None, "the leading process has made it"
-        with settled(parts, config):
-            facts = {
-                "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                "versions": versions(),
-                "machine": machine(parts),
-                "data": data_facts(config, samples, catalog, digest),
-                **({"launch": launch()} if launch() else {}),
-                **({"from": str(origin.resolve())} if origin else {}),
-            }
+        for each in without_purpose(config, catalog):
+            display.say(f"Note: {each}")
+        begun = None if origin is None else begin_from(origin, parts, config, catalog, display)
+        with settled(parts, config), contextlib.closing(parts.draws):
+            within_memory(parts, config, lambda: rehearse(parts, config))
+            run = processes.told(new_run(out, config.recipe) if processes.leads else None)
+            assert run is not None, "the leading process has made it"
+            facts = facts_of_today(parts, origin) | {"data": data_facts(config, samples, catalog, digest)}
             if begun is not None:  # before there is a run to resume
                 save_checkpoint(begun, parts, run, config.keep_checkpoints)
             describe(run, config, facts, processes)
             return carry_out(run, config, parts, catalog, display, loggers)
 
 
-def begin_from(origin: Path, parts: Components, config: RunConfig, display: Display) -> TrainState:
+def facts_of_today(parts: Components, origin: Path | None) -> dict[str, Any]:
+    """What `config.json` says of the circumstances."""
+    facts = {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+        "machine": machine(parts),
+    }
+    launched = {"launch": launch()} if launch() else {}
+    return facts | launched | ({"from": str(origin.resolve())} if origin else {})
+
+
+def begin_from(origin: Path, parts: Components, config: RunConfig, catalog: Catalog, display: Display) -> TrainState:
     """A state of step 0 with the weights of `origin`, which the run's first checkpoint will hold."""
     state = TrainState.start(parts.players, config)
+    check_same_code(origin, parts.prior, catalog)
     start_from(state, origin, display.say)
     return state
 
@@ -149,7 +159,7 @@ def go_on(
     check_resumable(run, config, parts)
     before = newest_of(run)
     describe(run, config, facts, processes)
-    with settled(parts, config):
+    with settled(parts, config), contextlib.closing(parts.draws):
         carry_out(run, config, parts, catalog, display, loggers)
     if newest_of(run) == before:
         display.say("It had done all its steps before; give it more with --steps.")
@@ -188,12 +198,10 @@ def carry_out(
             onlookers = Onlookers(observer(told, display), health, display, config.when_sick == "stop", leads)
             state = train_explained(parts, config, run, onlookers, display.say)
     except BaseException:
-        with suppress(GanzooError):  # what stopped the run is what the user must hear of
+        with contextlib.suppress(GanzooError):  # what stopped the run is what the user must hear of
             if leads:
                 write_report(run, health.told(run))
         raise
-    finally:
-        parts.draws.close()
     if leads:
         write_report(run, health.told(run))
     display.say(
@@ -239,13 +247,8 @@ def train_explained(
 ) -> TrainState:
     """Train; raise Sick where the health watch stops the run, and GanzooError with what would fit into memory."""
     try:
-        return train(parts, config, run, onlookers, say)
+        return within_memory(parts, config, lambda: train(parts, config, run, onlookers, say))
     except Interrupted as error:
         if onlookers.findings:
             raise stopped(onlookers.findings, run, onlookers.step) from error
         raise
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        error.__traceback__ = None  # lets go of what the failed step holds
-    raise GanzooError(advice(parts, config))

@@ -6,10 +6,14 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ganzoo.core.errors import BadRun
+from ganzoo.catalog import Catalog
+from ganzoo.core.errors import BadRun, GanzooError
 from ganzoo.core.files import sha256
 from ganzoo.core.manifest import Manifest, read_manifest
 from ganzoo.core.run_folder import RunFolder
+from ganzoo.core.specs import Code
+from ganzoo.latents import Latents
+from ganzoo.training.build import build_prior, code_of
 from ganzoo.training.checkpoint import modules, read_checkpoint, under
 from ganzoo.training.state import TrainState
 
@@ -28,6 +32,27 @@ def start_from(state: TrainState, path: Path, say: Callable[[str], None]) -> Non
     for part, module in modules(state).items():
         module.load_state_dict(under(part, values))
     say(f"Starting from the weights of {file}, after {step:,} steps.")
+
+
+def check_same_code(path: Path, prior: Latents, catalog: Catalog) -> None:
+    """Raise BadRun where both priors have a code, and the other run's lies otherwise in the latents' columns.
+
+    A checkpoint that is no longer in its run's folder does not say.
+    """
+    run = RunFolder(weights_of(path).parent.parent)
+    theirs = Code()
+    with suppress(GanzooError):  # no settings, or a plugin that is no longer there
+        theirs = code_of(build_prior(run.config(), catalog))
+    ours = code_of(prior)
+    if theirs.size and ours.size and theirs != ours:
+        raise BadRun(
+            f"In the latents of {run.path}, the codes are {in_words(theirs)}, and here {in_words(ours)}, so its "
+            f"networks would take them for others; set the latents as {run.config_file} has them."
+        )
+
+
+def in_words(code: Code) -> str:
+    return f"categories of {list(code.categories)} values and {code.continuous} numbers"
 
 
 def weights_of(path: Path) -> Path:

@@ -15,7 +15,7 @@ from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.schedule import value_at
 from ganzoo.training.build import Components
 from ganzoo.training.checkpoint import load_checkpoint, save_checkpoint
-from ganzoo.training.encounter import foreseen, meet, total
+from ganzoo.training.encounter import foreseen, joined, meet, outcome, total
 from ganzoo.training.interrupt import interruptible
 from ganzoo.training.looking import save_samples
 from ganzoo.training.moves import Moves
@@ -39,7 +39,6 @@ def train(
     """
     state = TrainState.start(parts.players, config)
     load_checkpoint(state, parts, run, say)
-    one_step = {"alternating": alternate, "simultaneous": move_at_once}[config.updates]
     processes = parts.engine.processes
     recorder = Recorder(run, config, parts.draws.count, state.step, processes)
 
@@ -68,6 +67,11 @@ def train(
         command = f"ganzoo train --resume {quote(str(run.path))}"
         raise Interrupted(f"Stopped at step {state.step:,}; all is saved. Go on: {command}")
     return state
+
+
+def one_step(state: TrainState, parts: Components, config: RunConfig) -> Moves:
+    """Both players' updates; `state.step` stays."""
+    return {"alternating": alternate, "simultaneous": move_at_once}[config.updates](state, parts, config)
 
 
 def is_done(step: int, parts: Components, recorder: Recorder, interrupted: Event) -> bool:
@@ -99,6 +103,7 @@ def move(
     with_real = player == "discriminator" or parts.loss.needs_real_for_generator
     ahead = config.unroll if player == "generator" else None
     done: list[Terms] = []
+    passes: list[Play] = []
     for batch in batches:
         with torch.set_grad_enabled(player == "generator"):
             fake = engine.generate(batch.latents, batch.labels)
@@ -117,9 +122,11 @@ def move(
         terms = objective(parts, play, active)
         engine.set_gradients(player, optimizer, total(terms) / len(batches), add=bool(done))
         done.append(terms)
+        passes.append(outcome(play))
     engine.step(player, optimizer)
-    after_step(parts, play, active)
-    return play, mean(done)
+    whole = joined(passes)
+    after_step(parts, whole, active)
+    return whole, mean(done)
 
 
 def move_at_once(state: TrainState, parts: Components, config: RunConfig) -> Moves:
@@ -128,6 +135,7 @@ def move_at_once(state: TrainState, parts: Components, config: RunConfig) -> Mov
     seed_torch(parts.draws.seed, "both", state.step, engine.processes.rank)
     active = {player: acting(parts, player, state.step) for player in state.optimizers}
     done: dict[Player, list[Terms]] = {player: [] for player in state.optimizers}
+    passes: list[Play] = []
     for batch in batches:
         fake = engine.generate(batch.latents, batch.labels)
         differentiable = any(map(wants_gradients, active.values()))
@@ -138,11 +146,13 @@ def move_at_once(state: TrainState, parts: Components, config: RunConfig) -> Mov
             share, first = total(terms[player]) / len(batches), player == "discriminator"
             engine.set_gradients(player, optimizer, share, add=bool(done[player]), keep_graph=first)
             done[player].append(terms[player])
+        passes.append(outcome(play))
     for player, optimizer in state.optimizers.items():
         engine.step(player, optimizer)
+    whole = joined(passes)
     for player, regularizers in active.items():
-        after_step(parts, plays[player], regularizers)
-    return moves_of(play, play, {player: mean(terms) for player, terms in done.items()})
+        after_step(parts, replace(whole, player=player), regularizers)
+    return moves_of(whole, whole, {player: mean(terms) for player, terms in done.items()})
 
 
 def acting(parts: Components, player: Player, update: int) -> dict[str, Regularizer]:
@@ -182,7 +192,7 @@ def mean(passes: Sequence[Terms]) -> Terms:
 
 @torch.no_grad()
 def after_step(parts: Components, play: Play, active: Mapping[str, Regularizer]) -> None:
-    """Let those act that do so when a player has stepped; `play` is the last of its update."""
+    """Let those act that do so when a player has stepped; `play` is what its update has come to."""
     for regularizer in active.values():
         regularizer.after_step(parts.players)
     for augmentation in parts.augmentations.values():
@@ -191,11 +201,11 @@ def after_step(parts: Components, play: Play, active: Mapping[str, Regularizer])
 
 
 def moves_of(d_play: Play, g_play: Play, terms: Mapping[Player, Terms]) -> Moves:
-    """What one step did, from each player's last play."""
+    """What one step did, from each player's last update."""
     assert d_play.on_real is not None, "the discriminator's update always sees real samples"
     return Moves(
         terms={f"{player}/{name}": value for player, each in terms.items() for name, value in each.items()},
-        on_real=d_play.on_real.logits.detach(),
-        on_fake=d_play.on_fake.logits.detach(),
-        fake=g_play.fake.detach(),
+        on_real=d_play.on_real.logits,
+        on_fake=d_play.on_fake.logits,
+        fake=g_play.fake,
     )

@@ -24,8 +24,6 @@ class Ada:
     r_t is above the target, and down where it is below. Changes of p < 0.8 or so do not leak into what is generated.
     """
 
-    mixes_samples = True  # of several passes it is told the last
-
     def __init__(self, options: AdaOptions) -> None:
         self.options = options
         self.step = -1  # in which p was last looked at

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from ganzoo.api import Count
+
 
 @dataclass(frozen=True, slots=True)
 class DiffAugmentOptions:
@@ -16,8 +18,8 @@ class DiffAugmentOptions:
 @dataclass(frozen=True, slots=True)
 class AdaOptions:
     target: Annotated[float, Meta(gt=-1, lt=1)] = 0.6  # r_t: E sign D(x) of real x that p shall keep
-    ramp: Annotated[int, Meta(ge=1)] = 7800  # discriminator updates in which p can go from 0 to 1
-    interval: Annotated[int, Meta(ge=1)] = 4  # discriminator updates from one change of p to the next
+    ramp: Count = 7800  # discriminator updates in which p can go from 0 to 1
+    interval: Count = 4  # discriminator updates from one change of p to the next
     flip: bool = True  # left and right swapped, in half of the cases
     rotate: bool = True  # by 0, 90, 180 or 270 degrees; for squares
     translate: bool = True  # by whole pixels, up to an eighth of the side, down and across

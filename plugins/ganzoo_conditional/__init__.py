@@ -82,6 +82,7 @@ def ganzoo_discriminators() -> list[DiscriminatorSpec]:
             options=TrunkOptions,
             build=build_classifying,
             conditional=True,
+            says=("class_logits",),
         ),
     ]
 
@@ -95,6 +96,7 @@ def ganzoo_regularizers() -> list[RegularizerSpec]:
             source=ACGAN,
             options=AuxiliaryClassifierOptions,
             build=build_auxiliary_classifier,
+            teaches=("class_logits",),
         )
     ]
 

@@ -5,17 +5,16 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-Count = Annotated[int, Meta(ge=1)]
-NotNegative = Annotated[float, Meta(ge=0)]
+from ganzoo.api import Count, Natural, NotNegative
+
 Probability = Annotated[float, Meta(ge=0, lt=1)]
-LabelWidth = Annotated[int, Meta(ge=0)]
 
 
 @dataclass(frozen=True, slots=True)
 class MlpGeneratorOptions:
     width: Count = 256  # units of each hidden layer
     depth: Count = 2  # hidden layers
-    label_width: LabelWidth = 0  # numbers that are learnt for each label; 0 = one-hot
+    label_width: Natural = 0  # numbers that are learnt for each label; 0 = one-hot
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class MlpDiscriminatorOptions:
     width: Count = 256  # units of each hidden layer
     depth: Count = 2  # hidden layers
     dropout: Probability = 0.0  # share of each hidden layer's units that is dropped
-    label_width: LabelWidth = 0  # numbers that are learnt for each label; 0 = one-hot
+    label_width: Natural = 0  # numbers that are learnt for each label; 0 = one-hot
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class DcganGeneratorOptions:
     kernel: Literal[4, 5] = 4  # pixels
     norm: Literal["batch", "conditional", "none"] = "batch"  # conditional = labels scale and shift the maps, no more
     weight_std: NotNegative = 0.02  # weights from N(0, s²), batch norm's from N(1, s²); 0 = torch's own initialisation
-    label_width: LabelWidth = 0  # numbers that are learnt for each label and joined with the latent; 0 = one-hot
+    label_width: Natural = 0  # numbers that are learnt for each label and joined with the latent; 0 = one-hot
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class TrunkOptions:
 
 @dataclass(frozen=True, slots=True)
 class DcganDiscriminatorOptions(TrunkOptions):
-    label_width: LabelWidth = 0  # maps that are learnt for each label and joined with the picture; 0 = one-hot
+    label_width: Natural = 0  # maps that are learnt for each label and joined with the picture; 0 = one-hot
 
 
 @dataclass(frozen=True, slots=True)

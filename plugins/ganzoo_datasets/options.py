@@ -5,11 +5,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-Count = Annotated[int, Meta(ge=1)]
-Limit = Annotated[int, Meta(ge=0)]
-Seed = Annotated[int, Meta(ge=0)]
+from ganzoo.api import Count, Natural, NotNegative
+
 Side = Annotated[int, Meta(ge=0, le=4096)]
-Std = Annotated[float, Meta(ge=0)]
 Column = str | int
 
 
@@ -19,7 +17,7 @@ class IdxOptions:
 
     split: Literal["train", "test"] = "train"
     size: Literal[28, 32] = 28  # pixels; 32 adds a black border of 2, so that sides halve evenly
-    limit: Limit = 0  # only the first so many; 0 = all
+    limit: Natural = 0  # only the first so many; 0 = all
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class StackedMnistOptions:
     split: Literal["train", "test", "all"] = "train"  # which digits are stacked
     size: Literal[28, 32] = 28  # pixels; 32 adds a black border of 2, so that sides halve evenly
     samples: Count = 128_000
-    seed: Seed = 0  # of the draw of digits; the run has its own
+    seed: Natural = 0  # of the draw of digits; the run has its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +35,14 @@ class Cifar10Options:
     """CIFAR-10, from its archive or as pictures by class."""
 
     split: Literal["train", "test"] = "train"
-    limit: Limit = 0  # only so many pictures; 0 = all
+    limit: Natural = 0  # only so many pictures; 0 = all
 
 
 @dataclass(frozen=True, slots=True)
 class TfdOptions:
     """The Toronto Face Database, from the user's own file."""
 
-    limit: Limit = 0  # only the first so many; 0 = all
+    limit: Natural = 0  # only the first so many; 0 = all
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ class NpzOptions:
 
     array: str = ""  # its name in the file; "" = the one that holds no labels
     layout: Literal["auto", "NHWC", "NCHW"] = "auto"  # where four dimensions have the channels: last or second
-    limit: Limit = 0  # only the first so many; 0 = all
+    limit: Natural = 0  # only the first so many; 0 = all
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ class HfOptions:
     size: Side = 0  # pixels, both sides of what comes out; 0 = as the pictures are, which must then be alike
     channels: Literal[1, 3] = 3  # grey or RGB
     crop: Literal["center", "none"] = "center"  # to a square, before resizing; "none" squashes
-    limit: Limit = 0  # only the first so many; 0 = all
+    limit: Natural = 0  # only the first so many; 0 = all
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +94,8 @@ class NormalOptions:
 
     samples: Count = 100_000
     mean: float = 3.0
-    std: Std = 0.5
-    seed: Seed = 0  # of the data; the run has its own
+    std: NotNegative = 0.5
+    seed: Natural = 0  # of the data; the run has its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +103,8 @@ class RingOptions:
     """Eight Gaussians on the unit circle."""
 
     samples: Count = 100_000
-    std: Std = 0.01  # of each Gaussian, in the unit of the circle's radius
-    seed: Seed = 0  # of the data; the run has its own
+    std: NotNegative = 0.01  # of each Gaussian, in the unit of the circle's radius
+    seed: Natural = 0  # of the data; the run has its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,5 +112,5 @@ class GridOptions:
     """Twenty-five Gaussians, 2 apart."""
 
     samples: Count = 100_000
-    std: Std = 0.05  # of each Gaussian; the distance between neighbours is 2
-    seed: Seed = 0  # of the data; the run has its own
+    std: NotNegative = 0.05  # of each Gaussian; the distance between neighbours is 2
+    seed: Natural = 0  # of the data; the run has its own

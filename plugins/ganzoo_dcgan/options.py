@@ -1,12 +1,9 @@
 """What a recipe can set of the convolutional networks."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
-from msgspec import Meta
-
-Count = Annotated[int, Meta(ge=1)]
-Std = Annotated[float, Meta(ge=0)]
+from ganzoo.api import Count, NotNegative
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +12,7 @@ class DcganGeneratorOptions:
     widest: Count = 1024  # channels that no map exceeds
     kernel: Literal[4, 5] = 4  # pixels; the authors' code has 5
     norm: Literal["batch", "none"] = "batch"  # of every layer but the last
-    weight_std: Std = 0.02  # weights from N(0, s²), batch norm's from N(1, s²); 0 = torch's own initialisation
+    weight_std: NotNegative = 0.02  # weights from N(0, s²), batch norm's from N(1, s²); 0 = torch's own initialisation
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +21,4 @@ class DcganDiscriminatorOptions:
     widest: Count = 1024  # channels that no map exceeds
     kernel: Literal[4, 5] = 4  # pixels; the authors' code has 5
     norm: Literal["batch", "layer", "none"] = "batch"  # of every layer but the first and the last
-    weight_std: Std = 0.02  # weights from N(0, s²), batch norm's from N(1, s²); 0 = torch's own initialisation
+    weight_std: NotNegative = 0.02  # weights from N(0, s²), batch norm's from N(1, s²); 0 = torch's own initialisation

@@ -37,7 +37,9 @@ class Began:
 
     Berthelot et al. (2017), section 3.4. L is the mean energy. Each update of the generator moves k by
     λ_k (γ L(x) - L(G(z))), within [0, 1]; L(x) is that of the discriminator's updates in the same step, without which
-    k stays. An update may have several passes: then k is where the means of those that are done put it.
+    k stays. An update may have several passes: then k is where the means of those that are done put it. Several
+    processes go on with the mean of their k, which is the k of the whole batch's means, as k is linear in them; only
+    where k reaches 0 or 1 in some processes and not in others do the two differ, by less than those steps of k.
 
     Its state is `k`, and `measure`: the authors' measure of convergence L(x) + |γ L(x) - L(G(z))|, which nobody
     minimises, so that it is no term. Both are scalars, and a checkpoint has them as `loss/k` and `loss/measure`.

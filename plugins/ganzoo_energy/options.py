@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-Count = Annotated[int, Meta(ge=1)]
-Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
+from ganzoo.api import Count, NotNegative, Positive
+
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 

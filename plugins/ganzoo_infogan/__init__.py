@@ -37,6 +37,7 @@ def ganzoo_discriminators() -> list[DiscriminatorSpec]:
             source=INFOGAN,
             options=InfoganOptions,
             build=build_discriminator,
+            says=("code",),
         )
     ]
 
@@ -50,6 +51,7 @@ def ganzoo_regularizers() -> list[RegularizerSpec]:
             source=INFOGAN,
             options=MutualInformationOptions,
             build=build_mutual_information,
+            teaches=("code",),
         )
     ]
 

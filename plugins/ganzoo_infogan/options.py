@@ -5,15 +5,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-Count = Annotated[int, Meta(ge=1)]
-NotNegative = Annotated[float, Meta(ge=0)]
+from ganzoo.api import Count, Natural, NotNegative
 
 
 @dataclass(frozen=True, slots=True)
 class StructuredOptions:
     categories: tuple[Annotated[int, Meta(ge=2, le=4096)], ...] = (10,)  # values of each categorical code
-    continuous: Annotated[int, Meta(ge=0)] = 2  # codes from U(-1, 1)
-    noise: Annotated[int, Meta(ge=0)] = 62  # numbers that nobody reads back
+    continuous: Natural = 2  # codes from U(-1, 1)
+    noise: Natural = 62  # numbers that nobody reads back
     distribution: Literal["uniform", "normal"] = "uniform"  # of the noise: U(-1, 1) or N(0, 1)
 
 

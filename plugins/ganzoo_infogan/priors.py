@@ -1,4 +1,7 @@
-"""Latents with named parts: numpy and torch alike, and bit for bit the same in both. N = batch, W = words, Z = size."""
+"""Latents with named parts: bit for bit the same in numpy, in torch and as ONNX graphs.
+
+N = batch, W = words for one latent, Z = latent size.
+"""
 
 import numpy as np
 

@@ -6,15 +6,17 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from ganzoo.api import Count
+
 
 @dataclass(frozen=True, slots=True)
 class NormalOptions:
-    size: Annotated[int, Meta(ge=1)] = 64  # Z
+    size: Count = 64  # Z
 
 
 @dataclass(frozen=True, slots=True)
 class UniformOptions:
-    size: Annotated[int, Meta(ge=1)] = 100  # Z
+    size: Count = 100  # Z
     bound: Annotated[float, Meta(gt=0, le=1000)] = sqrt(3)  # the cube's half side; √3 = unit variance
 
 

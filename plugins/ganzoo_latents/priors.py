@@ -1,4 +1,4 @@
-"""The priors: numpy and torch alike, and bit for bit the same in both.
+"""The priors: bit for bit the same in numpy, in torch and as ONNX graphs.
 
 N = batch, W = words for one latent, Z = latent size, K = components.
 """

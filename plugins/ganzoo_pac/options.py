@@ -1,11 +1,10 @@
 """What a recipe can set of packing."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
-from msgspec import Meta
+from ganzoo.api import Count
 
 
 @dataclass(frozen=True, slots=True)
 class PackingOptions:
-    size: Annotated[int, Meta(ge=1)] = 2  # m, samples that are judged together; 1 = each by itself
+    size: Count = 2  # m, samples that are judged together; 1 = each by itself

@@ -1,14 +1,8 @@
 """What a recipe can set of the penalties and of the networks."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
-from msgspec import Meta
-
-from ganzoo.api import Schedule
-
-Count = Annotated[int, Meta(ge=1)]
-NotNegative = Annotated[float, Meta(ge=0)]
+from ganzoo.api import Count, NotNegative, Schedule
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ def ganzoo_generators() -> list[GeneratorSpec]:
             source=STYLEGAN2,
             options=StyleGeneratorOptions,
             build=build_generator,
+            truncates=True,
         )
     ]
 

@@ -32,8 +32,8 @@ class StyleGenerator(nn.Module):
         super().__init__()
         base, doublings = base_of(sample, "StyleGAN2")
         self.z_size = z_size_of(latent_size, options)
-        self.mixing, self.noise_size, self.truncation = options.mixing, options.noise_size, options.truncation
-        self.mixes_samples = self.mixing > 0
+        self.mixing, self.noise_size = options.mixing, options.noise_size
+        self.mixes_samples = self.needs_normal = self.mixing > 0
         self.style_count = 2 * doublings + 2
         self.mapping = Mapping(self.z_size, options)
         self.register_buffer("w_mean", torch.zeros(options.style_size))
@@ -49,18 +49,25 @@ class StyleGenerator(nn.Module):
         self,
         latents: Float[Tensor, "batch latent"],
         labels: Int[Tensor, "batch"] | None = None,
+        truncation: Float[Tensor, ""] | None = None,
     ) -> Float[Tensor, "batch channels side side"]:
         """Latents [N, Z] to pictures [N, C, S, S] in [-1, 1]; labels are ignored."""
-        return self.synthesise(self.map(latents), latents)
+        return self.synthesise(self.map(latents, truncation), latents)
 
-    def map(self, latents: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch styles style"]:
-        """Styles [N, L, W]: w for each layer. In training they are mixed, and the mean of w is kept; else truncated."""
+    def map(
+        self, latents: Float[Tensor, "batch latent"], truncation: Float[Tensor, ""] | None = None
+    ) -> Float[Tensor, "batch styles style"]:
+        """Styles [N, L, W]: w for each layer. In training they are mixed, and the mean of w is kept; else truncated.
+
+        `truncation` is ψ: 1, or None, leaves w as it is, and 0 takes its mean. Karras et al. (2019), arXiv:1812.04948,
+        appendix B.
+        """
         w = self.mapping(latents[:, : self.z_size]).float()  # [N, W]
         if self.training:
             with torch.no_grad():
                 self.w_mean.lerp_(w.mean(0), FORGOTTEN)
-        elif self.truncation != 1:
-            w = self.w_mean + self.truncation * (w - self.w_mean)
+        elif truncation is not None:
+            w = self.w_mean + truncation * (w - self.w_mean)
         styles = w[:, None].expand(-1, self.style_count, -1)
         return self.mixed(styles, latents[:, self.z_size]) if self.training and self.mixing > 0 else styles
 

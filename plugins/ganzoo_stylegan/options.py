@@ -5,8 +5,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-Count = Annotated[int, Meta(ge=1)]
-NotNegative = Annotated[float, Meta(ge=0)]
+from ganzoo.api import Count, Natural, NotNegative, Positive
+
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -16,10 +16,9 @@ class StyleGeneratorOptions:
     widest: Count = 512  # channels that no map exceeds
     style_size: Count = 512  # numbers in w
     mapping_layers: Count = 8  # from z to w
-    mapping_rate: Annotated[float, Meta(gt=0)] = 0.01  # factor of the learning rate within the mapping
+    mapping_rate: Positive = 0.01  # factor of the learning rate within the mapping
     mixing: Fraction = 0.9  # share of the samples in training that have styles of two w; takes one latent, unless 0
-    noise_size: Annotated[int, Meta(ge=0)] = 8  # last latents, which make the noise of all layers; 0 = no noise
-    truncation: Fraction = 1.0  # ψ when samples are drawn: 1 = as trained, 0 = all samples from the mean w
+    noise_size: Natural = 8  # last latents, which make the noise of all layers; 0 = no noise
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ class GaussianMixture(nn.Module):
     components' weights are not.
     """
 
+    needs_normal = True
+
     def __init__(self, sample: SampleSpec, latent_size: int, options: MixtureOptions) -> None:
         """Raises BadSetting where a latent has too few numbers."""
         super().__init__()

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-Count = Annotated[int, Meta(ge=1)]
+from ganzoo.api import Count, NotNegative, Positive
+
 Probability = Annotated[float, Meta(ge=0, lt=1)]
-Bound = Annotated[float, Meta(ge=0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class MlpGeneratorOptions:
     depth: Count = 2  # hidden layers
     batch_norm: bool = False  # behind each hidden layer, as PacGAN's networks for points have it
     output: Literal["auto", "tanh", "sigmoid", "linear"] = "auto"  # auto = tanh for pictures, linear for points
-    weight_range: Bound = 0.0  # weights from U(-r, r), biases 0; 0 = torch's own initialisation
+    weight_range: NotNegative = 0.0  # weights from U(-r, r), biases 0; 0 = torch's own initialisation
     bias_from_data: bool = False  # output biases that put the first samples at the data's mean
 
 
@@ -34,13 +34,13 @@ class MaxoutOptions:
     depth: Count = 2  # hidden layers
     input_dropout: Probability = 0.2  # share of the sample's numbers that is dropped
     dropout: Probability = 0.5  # share of each hidden layer's units that is dropped
-    weight_range: Bound = 0.005  # weights from U(-r, r), biases 0; 0 = torch's own initialisation
+    weight_range: NotNegative = 0.005  # weights from U(-r, r), biases 0; 0 = torch's own initialisation
 
 
 @dataclass(frozen=True, slots=True)
 class MixtureOptions:
     components: Count = 8  # K, Gaussians
     covariance: Literal["full", "diag"] = "full"  # of each; diag = coordinates are independent within a component
-    floor: Annotated[float, Meta(gt=0)] = 1e-6  # added to every variance, so that none is 0
+    floor: Positive = 1e-6  # added to every variance, so that none is 0
     starts: Count = 1  # fits, each from other first means, of which the likeliest is kept
     updates: Count = 200  # of expectation and maximization in each fit, at most

@@ -1,12 +1,8 @@
 """What a recipe can set of clipping and of the penalties."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
-from msgspec import Meta
-
-Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
+from ganzoo.api import NotNegative, Positive
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ def test_the_newest_run_is_exported_under_its_name(runs: Path) -> None:
     assert done.exit_code == 0
     assert "Exporting runs/vanilla-mlp-001…" in done.stdout
     assert "Wrote exported_models/vanilla-mlp-001 (" in done.stdout
-    assert "from step 30" in done.stdout
+    assert "from step 30: moving average, stored as float32" in done.stdout
+    assert "images of onnxruntime and torch, batch 7" in done.stdout
     assert "Next: ganzoo sample exported_models/vanilla-mlp-001" in done.stdout
     assert Sampler("exported_models/vanilla-mlp-001").sample(2).shape == (2, 8, 8, 1)
 
@@ -77,7 +78,41 @@ def test_a_process_exports_and_prints_nothing_of_its_tools(runs: Path) -> None:
     """torch and onnxruntime have much to say that is of no use to a user."""
     done = ganzoo_process("export", "--onnx", cwd=runs)
     assert (done.returncode, done.stderr) == (0, "")
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["Exporting", "Wrote", "Next:"]
+    first = [line.split()[0] for line in done.stdout.splitlines()]
+    assert (first[:2], first[-2:]) == (["Exporting", "compared"], ["Wrote", "Next:"])
+    assert set(first[2:-2]) == {"samples", "images"}
+
+
+def test_a_checkpoint_can_be_chosen_and_its_raw_weights(runs: Path, refused: Refused) -> None:
+    assert ganzoo("export", "--onnx", "--checkpoint", "30", "--raw", "--name", "own").exit_code == 0
+    training = read_manifest(runs / "exported_models" / "own").training
+    assert (training.step, training.weights) == (30, "raw")
+    assert "has no checkpoint of step 25; it has 30" in refused(1, "export", "--onnx", "--checkpoint", "25").stderr
+    assert "marked as its best" in refused(1, "export", "--onnx", "--checkpoint", "best").stderr
+    assert "say last, best, or the number of a step" in refused(2, "export", "--onnx", "--checkpoint", "first").stderr
+    assert [path.name for path in (runs / "exported_models").iterdir()] == ["own"]
+
+
+def test_more_files_and_half_the_size_are_asked_for(runs: Path, refused: Refused) -> None:
+    assert ganzoo("export", "--onnx", "--name", "plain").exit_code == 0
+    words = ["--fp16", "--single-file", "--head", "uint8-rgb", "--name", "all"]
+    assert ganzoo("export", "--onnx", *words).exit_code == 0
+    models = runs / "exported_models"
+    assert sorted(path.name for path in (models / "all").glob("*.onnx")) == [
+        "generator.onnx",
+        "latents.onnx",
+        "single.onnx",
+        "uint8-rgb.onnx",
+    ]
+    halved, whole = ((models / name / "generator.onnx").stat().st_size for name in ("all", "plain"))
+    assert halved < 0.55 * whole
+    assert read_manifest(models / "all").stored_as == "float16"
+    done = ganzoo("verify", "exported_models/all")
+    assert done.exit_code == 0, done.output
+    assert "single.onnx and generator.onnx" in done.stdout
+    assert "There is no head 'rgb'" in refused(2, "export", "--onnx", "--head", "rgb", "--name", "x").stderr
+    assert "There is no export to opset 17" in refused(2, "export", "--onnx", "--opset", "17", "--name", "x").stderr
+    assert sorted(path.name for path in models.iterdir()) == ["all", "plain"]
 
 
 def test_exporting_twice_in_two_processes_gives_the_same_bytes(runs: Path) -> None:

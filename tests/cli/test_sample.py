@@ -88,8 +88,9 @@ def other_version(bundle: Path) -> None:
     change(bundle, format=99)
 
 
-def other_prior(bundle: Path) -> None:
-    change(bundle, latents={"name": "uninstalled", "options": {}})
+def other_latents(bundle: Path) -> None:
+    test = json.loads((bundle / "manifest.json").read_text())["self_test"]
+    change(bundle, self_test=test | {"latents_sha256": "0" * 64})
 
 
 def no_manifest(bundle: Path) -> None:
@@ -110,8 +111,8 @@ def change(bundle: Path, **values: object) -> None:
     [
         (no_file, "Cannot read exported_models/vanilla-mlp-001/generator.onnx"),
         (other_file, "its SHA-256 differs. Export it again"),
-        (other_version, "has format 99, and this ganzoo reads format 1"),
-        (other_prior, "needs the prior 'uninstalled': install the plugin"),
+        (other_version, "has format 99, and this ganzoo reads format 2"),
+        (other_latents, "draws other latents here than where it was exported"),
         (no_manifest, "it has no manifest.json"),
         (cut_manifest, "Export it again"),
     ],
@@ -131,3 +132,21 @@ def test_a_process_draws_and_prints_nothing_of_its_tools(bundle: Path, here: Pat
     done = ganzoo_process("sample", "-n", "4", cwd=here)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Drew 4 samples")
+
+
+def test_truncation_draws_nearer_to_the_mean(bundle: Path, refused: Refused) -> None:
+    """At 0 all latents are 0, and all pictures are one."""
+    whole, none = drawn("-n", "5"), drawn("-n", "5", "--truncation", "0")
+    np.testing.assert_array_equal(none, np.repeat(none[:1], 5, 0))
+    assert whole.std(0).mean() > drawn("-n", "5", "--truncation", "0.5").std(0).mean() > 0
+    assert "Truncation is a number" in refused(2, "sample", "--truncation", "nan").stderr
+
+
+def test_a_file_that_is_no_bundle_is_drawn_from_with_a_word_of_warning(bundle: Path, refused: Refused) -> None:
+    """The bundle's own graph as if it were a stranger's: images come first, and are bytes."""
+    shutil.copy(bundle / "generator.onnx", "strange.onnx")
+    done = ganzoo("sample", "strange.onnx", "-n", "3", "-o", "y.npy")
+    assert done.exit_code == 0, done.output
+    assert "taken to be standard normals" in done.stdout
+    np.testing.assert_array_equal(np.load("y.npy"), drawn(str(bundle), "-n", "3"))
+    assert "ganzoo draws from files with a single input" in refused(1, "sample", str(bundle / "latents.onnx")).stderr

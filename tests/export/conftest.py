@@ -5,11 +5,12 @@ from pathlib import Path
 import onnx
 import pytest
 from torch import nn
-from toy_generators import GOOD, good, proven
+from toy_generators import GOOD, PRIOR, good, proven
 
 import ganzoo
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.specs import SampleSpec
+from ganzoo.export.latents_file import latents_to_onnx
 
 
 @pytest.fixture(scope="session", params=GOOD)
@@ -17,6 +18,12 @@ def exported(request: pytest.FixtureRequest) -> tuple[onnx.ModelProto, nn.Module
     """A good generator and its graph."""
     generator, sample = good(request.param)
     return proven(generator, sample), generator, sample
+
+
+@pytest.fixture(scope="session")
+def latents_graph() -> onnx.ModelProto:
+    """Of the toys' prior."""
+    return latents_to_onnx(PRIOR)
 
 
 @pytest.fixture(scope="session")

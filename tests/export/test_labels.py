@@ -54,7 +54,7 @@ def exported(folder: Path, generator: nn.Module, patch: pytest.MonkeyPatch) -> P
     run = ganzoo.train("vanilla-mlp", steps=1, out=folder / "runs", quiet=True, settings={"latents.size": 5})
     data = DatasetFacts(name="toy", source="-", licence="-", samples=9, digest="", classes=NAMES)
     trained = Trained(run, run.config(), data, PICTURE, generator.eval(), PRIOR, 1, "", conditional=True)
-    patch.setattr(bundle, "load_trained", lambda _: trained)
+    patch.setattr(bundle, "load_trained", lambda *_, **__: trained)
     return export(run, folder / "models", "by-label")
 
 
@@ -122,7 +122,7 @@ def test_the_card_s_code_runs_as_it_stands(model: Path, monkeypatch: pytest.Monk
     names: dict[str, np.ndarray] = {}
     monkeypatch.chdir(model)
     exec(card.split("```python")[1].split("```")[0], names)
-    assert brightness(names["samples"]) == [[-0.8, 0.0, 0.8][n % 3] for n in range(16)]
+    assert brightness(names["images"]) == [[-0.8, 0.0, 0.8][n % 3] for n in range(16)]
 
 
 def test_a_model_without_labels_refuses_one(tmp_path: Path) -> None:

@@ -11,12 +11,14 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
-from toy_generators import PICTURE, POINT, SIZE, TRAPS, Flawed, good, proven
+from toy_generators import PICTURE, POINT, PRIOR, SIZE, TRAPS, Flawed, Truncating, good, proven
 
 import ganzoo
-from ganzoo.core.errors import ExportFailed
+from ganzoo.core.errors import ExportFailed, UsageError
 from ganzoo.core.specs import SampleSpec
+from ganzoo.export.contract import check_generator
 from ganzoo.export.onnx_file import add_picture_head, every_graph, refuse_chance, to_onnx
+from ganzoo.export.parity import compare
 from ganzoo.sampling.pixels import to_uint8
 
 Exported = tuple[onnx.ModelProto, nn.Module, SampleSpec]
@@ -168,3 +170,93 @@ def test_parametrized_weights_are_computed_once_and_the_generator_stays_as_it_wa
     assert [node.op_type for node in model.graph.node] == ["Gemm"]
     assert parametrize.is_parametrized(layer)
     torch.testing.assert_close(layer.weight, 2 * layer.parametrizations.weight.original)
+
+
+# Truncation
+
+
+def test_a_graph_takes_truncation_where_its_generator_does() -> None:
+    """As one more required number; 0 makes all samples of a label the same, and 1 is the generator as it is."""
+    generator = Truncating().eval()
+    sample = generator.sample
+    check_generator(generator, sample, PRIOR, conditional=True, truncates=True)
+    model = to_onnx(generator, sample, SIZE, conditional=True, truncates=True)
+    parity = compare(model, generator, sample, PRIOR, conditional=True, truncates=True)
+
+    found = {port.name: dims(port) for port in model.graph.input}
+    assert found == {"latents": ["N", SIZE], "label": ["N"], "truncation": []}
+    assert not {each.name for each in model.graph.initializer} & found.keys()
+    whats = [check.what for check in parity.checks]
+    for case in (
+        "batch 1, truncation 1",
+        "batch 7, truncation 1",
+        "batch 1, truncation 0.5",
+        "batch 7, truncation 0.5",
+    ):
+        assert f"samples of onnxruntime and torch, {case}" in whats
+
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    latents, label = np.random.default_rng(0).standard_normal((4, SIZE), dtype=np.float32), np.zeros(4, np.int64)
+
+    def draw(truncation: float) -> np.ndarray:
+        inputs = {"latents": latents, "label": label, "truncation": np.array(truncation, np.float32)}
+        return session.run(["samples"], inputs)[0]
+
+    with torch.no_grad():
+        expected = generator(torch.from_numpy(latents), torch.from_numpy(label)).numpy()
+    np.testing.assert_allclose(draw(1.0), expected, rtol=0, atol=1e-6)
+    assert np.ptp(draw(0.0), axis=0).max() == 0 < np.ptp(draw(0.5), axis=0).max()
+    with pytest.raises(Exception, match="truncation"):
+        session.run(None, {"latents": latents, "label": label})
+
+
+class IgnoresAll(nn.Module):
+    """Labels and truncation have no part in it."""
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None, truncation: Tensor | float = 1.0) -> Tensor:
+        return latents[:, :2]
+
+
+def test_inputs_that_a_generator_ignores_are_inputs_of_its_graph_all_the_same() -> None:
+    model = to_onnx(IgnoresAll(), SampleSpec((2,), 3), SIZE, conditional=True, truncates=True)
+    assert [port.name for port in model.graph.input] == ["latents", "label", "truncation"]
+
+
+class AsksForItsTruncation(Flawed):
+    def forward(self, latents: Tensor, labels: Tensor | None = None, truncation: Tensor | float = 1.0) -> Tensor:
+        return super().forward(latents if truncation == 1 else truncation * latents)
+
+
+def test_a_forward_that_branches_on_truncation_is_refused() -> None:
+    with pytest.raises(ExportFailed, match=r"asks for the value of a tensor.*AsksForItsTruncation's own forward"):
+        to_onnx(AsksForItsTruncation(), PICTURE, SIZE, truncates=True)
+
+
+def test_a_forward_without_truncation_cannot_be_exported_with_it() -> None:
+    with pytest.raises(ExportFailed, match=r"fails on a batch of 1 .*positional arguments"):
+        check_generator(Flawed(), PICTURE, PRIOR, truncates=True)
+
+
+# Opsets
+
+
+@pytest.mark.parametrize(("opset", "ir_version"), [(19, 9), (20, 9), (21, 10), (23, 11)])
+def test_later_opsets_come_with_the_least_ir_version_that_knows_them(opset: int, ir_version: int) -> None:
+    """And with the same numbers."""
+    generator, sample = good("convolutional")
+    model = to_onnx(generator, sample, SIZE, opset=opset)
+    assert [(each.domain, each.version) for each in model.opset_import] == [("", opset)]
+    assert model.ir_version == ir_version
+    assert compare(model, generator, sample, PRIOR).max_grey_levels == 0
+
+
+@pytest.mark.parametrize("opset", [0, 17, 24, 99])
+def test_opsets_that_torch_does_not_write_by_itself_are_refused(opset: int) -> None:
+    with pytest.raises(UsageError, match=f"opset {opset}; choose one in 18…23"):
+        to_onnx(nn.Identity(), POINT, SIZE, opset=opset)
+
+
+def test_noise_in_the_graph_is_named_with_its_module() -> None:
+    node = helper.make_node("RandomNormalLike", ["latents"], ["samples"], name="blocks.2.noise/RandomNormalLike_3")
+    with pytest.raises(ExportFailed, match=r"contains RandomNormalLike \(in blocks\.2\.noise\)"):
+        refuse_chance(helper.make_model(helper.make_graph([node], "all", [], [])))

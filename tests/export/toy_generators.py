@@ -68,6 +68,23 @@ def good(name: str) -> tuple[nn.Module, SampleSpec]:
 GOOD = ["perceptron", "batch norm", "convolutional", "points"]
 
 
+class Truncating(nn.Module):
+    """Grey squares [N, 1, 4, 4] by label; truncation draws their latents towards 0."""
+
+    sample = SampleSpec((1, 4, 4), 3)
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.mapping = nn.Linear(SIZE, 16)
+        self.shade = nn.Embedding(3, 16)
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None, truncation: Tensor | float = 1.0) -> Tensor:
+        assert labels is not None
+        x = self.mapping(truncation * latents) + self.shade(labels)
+        return x.tanh().unflatten(1, (1, 4, 4))
+
+
 class Flawed(nn.Module):
     """A linear generator; what its heirs do to the pictures [N, 16] is the mistake."""
 
@@ -207,8 +224,8 @@ FROZEN = "takes the size of the batch, here 3, for a number that never changes, 
 TRAPS: dict[type[Flawed], str] = {  # what the refusal says
     FrozenByNumber: "fails on a batch of 1",
     FrozenByInt: FROZEN,
-    BranchesOnItsBatch: rf"In a batch of 2 a sample {DEPENDS}",
-    BranchesOnLargeBatches: rf"In a batch of 7 a sample {DEPENDS}",
+    BranchesOnItsBatch: f"At batch 2 a sample {DEPENDS}",
+    BranchesOnLargeBatches: f"At batch 7 a sample {DEPENDS}",
     BranchesWithoutEffect: FROZEN,
     Squeezes: r"For a batch of 1 the generator gives samples float32 \[2\], not float32 \[1, 2\]",
     DropsAlways: CHANCE,
@@ -216,7 +233,7 @@ TRAPS: dict[type[Flawed], str] = {  # what the refusal says
     DrawsNoiseOfNoStrength: "The graph contains RandomNormalLike: the same latents would give other samples",
     DropsWithoutEffect: "The graph contains Dropout: the same latents would give other samples",
     AsksPython: CHANCE,
-    WithoutRunningStatistics: f"{DEPENDS}; the usual cause is a forward that takes statistics of its batch",
+    WithoutRunningStatistics: f"{DEPENDS}.*First at fault is norm .BatchNorm2d., which has no running statistics",
     WithoutRunningStatisticsOfOne: "fails on a batch of 1 without labels: Expected more than 1 value per channel",
     CentresItsBatch: DEPENDS,
     TooFewAxes: r"gives samples float32 \[1, 4, 4\], not float32 \[1, 1, 4, 4\]",

@@ -396,6 +396,27 @@ def test_state_survives_in_the_middle_of_an_interval() -> None:
     assert float(second.p) == pytest.approx(1.0)  # 0.6 with the interval that was half over, and 0.4 more
 
 
+def test_p_is_the_same_in_several_passes(tmp_path: Path) -> None:
+    """It learns of all real pictures of a batch, however many of them are seen at once; so a run may change that."""
+    settings = {
+        "augmentations.ada.ramp": 30,
+        "augmentations.ada.interval": 1,
+        "augmentations.ada.target": 0.3,
+        "generator_optimizer.learning_rate": 1e-3,
+        "discriminator_optimizer.learning_rate": 1e-3,
+    }
+    common = {"settings": settings, "batch_size": 16, "device": "cpu", "quiet": True}
+
+    whole = ganzoo.train("vanilla-mlp", steps=20, out=tmp_path / "whole", **common)
+    parts = ganzoo.train("vanilla-mlp", steps=10, accumulate=4, out=tmp_path / "parts", **common)
+    ganzoo.resume(parts, steps=20, accumulate=2, device="cpu", quiet=True)
+
+    one, other = (load_file(run.newest_checkpoint()) for run in (whole, parts))
+    for name in ("p", "signs"):
+        torch.testing.assert_close(other[f"augmentations/ada/{name}"], one[f"augmentations/ada/{name}"])
+    assert float(one["augmentations/ada/p"]) > 0
+
+
 # What is refused
 
 

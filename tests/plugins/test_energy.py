@@ -253,6 +253,23 @@ def test_k_moves_once_in_a_step_however_many_passes_there_are() -> None:
     assert float(parts.discriminator(play_of([4.0], [1.0], step=1))["fake"]) == -float(parts.k)
 
 
+def test_processes_that_share_their_state_have_the_k_of_the_whole_batch() -> None:
+    """Each has half of every batch, and after each step both go on with the mean of their k."""
+    whole, *halves = (Began(BeganOptions(gamma=0.5, rate=0.1, k=0.5)) for _ in range(3))
+    for step in range(5):
+        real, fake = torch.rand(2, 4)
+        pairs = [(whole, real, fake), *zip(halves, real.split(2), fake.split(2), strict=True)]
+        for loss, own, other in pairs:
+            loss.discriminator(play_of(own, other, step))
+            loss.generator(play_of(None, other, step))
+        mean = {"k": torch.stack([loss.k for loss in halves]).mean(), "measure": torch.zeros(())}
+        for loss in halves:
+            loss.load_state_dict(mean)
+        torch.testing.assert_close(halves[0].k, whole.k)
+    assert 0 < float(whole.k) < 1
+    assert float(whole.k) != 0.5
+
+
 def test_players_that_move_at_once_use_one_k_in_all_passes() -> None:
     loss = Began(BeganOptions(gamma=0.5, rate=0.1, k=0.5))
 

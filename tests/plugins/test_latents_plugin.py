@@ -46,6 +46,18 @@ def test_latents_are_finite_float32_of_the_size_that_was_set(name: str, size: in
     assert np.isfinite(z).all()
 
 
+@pytest.mark.parametrize("name", [name for name, _ in load_catalog().latents])
+def test_a_prior_says_whether_its_numbers_are_independent_and_normal(name: str) -> None:
+    """By the test of Kolmogorov and Smirnov of each number, and of sums of two over √2; with small sizes."""
+    prior = build(name) if name == "structured" else build(name, size=3)
+    z = draw(prior, 20_000)[:, :3].astype(np.float64)
+
+    columns = [*z.T, *((z + z[:, [1, 2, 0]]) / sqrt(2)).T]
+    fits = all(stats.kstest(column, "norm").pvalue > 1e-4 for column in columns)
+
+    assert load_catalog().latents[name].normal is fits
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_numpy_and_torch_agree_bit_for_bit(name: str) -> None:
     prior = build(name)

@@ -359,37 +359,31 @@ def test_the_mean_of_w_is_tracked_in_training_alone() -> None:
 @pytest.mark.parametrize("psi", [0.0, 0.5, 1.0])
 def test_truncation_moves_w_towards_its_mean_when_samples_are_drawn(psi: float) -> None:
     """StyleGAN, appendix B: w' = mean + ψ (w - mean); at 0 all samples are one. Training goes on with w itself."""
-    sample, latents = SampleSpec((1, 8, 8)), torch.randn(5, 16)
-    generator = generator_of(sample, truncation=psi, mixing=0.0)
-    plain = generator_of(sample, mixing=0.0)
-    plain.load_state_dict(generator.state_dict())
-    mean = torch.randn(8)
-
-    for network in (generator, plain):
-        network.w_mean.copy_(mean)
-    found, full = generator.eval().map(latents), plain.eval().map(latents)
+    generator, latents, mean = generator_of(SampleSpec((1, 8, 8)), mixing=0.0), torch.randn(5, 16), torch.randn(8)
+    generator.w_mean.copy_(mean)
+    full, found = generator.eval().map(latents), generator.map(latents, torch.tensor(psi))
 
     torch.testing.assert_close(found, mean + psi * (full - mean))
-    torch.testing.assert_close(generator.train().map(latents), full)
+    torch.testing.assert_close(generator.train().map(latents, torch.tensor(psi)), full)
 
 
 # Export
 
 
 @pytest.mark.parametrize(("side", "channels"), [(28, 1), (32, 3)])
-@pytest.mark.parametrize("truncation", [1.0, 0.7])
-def test_an_exported_generator_draws_the_same_at_every_batch_size(side: int, channels: int, truncation: float) -> None:
-    """At 1, 2, 3 and 7, noise and all; each sample depends on its own latents alone."""
+def test_an_exported_generator_draws_the_same_at_every_batch_size(side: int, channels: int) -> None:
+    """At 1, 2, 3 and 7, noise, truncation and all; each sample depends on its own latents alone."""
     sample, prior = SampleSpec((channels, side, side)), Normal(NormalOptions(16))
-    generator = generator_of(sample, truncation=truncation).eval()
+    generator = generator_of(sample).eval()
     with torch.no_grad():
         generator.w_mean.normal_()
         for name, weight in generator.named_parameters():
             if name.endswith("strength"):
                 weight.fill_(0.3)
 
-    check_generator(generator, sample, prior)
-    parity = compare(to_onnx(generator, sample, prior.size), generator, sample, prior)
+    check_generator(generator, sample, prior, truncates=True)
+    model = to_onnx(generator, sample, prior.size, truncates=True)
+    parity = compare(model, generator, sample, prior, truncates=True)
 
     assert parity.batch_sizes == (1, 2, 3, 7)
 
@@ -639,7 +633,6 @@ def test_the_penalty_teaches_the_generator_s_mapping_and_its_convolutions() -> N
     ("kind", "name", "change"),
     [
         ("generators", "stylegan2", {"mixing": 1.5}),
-        ("generators", "stylegan2", {"truncation": -0.1}),
         ("generators", "stylegan2", {"noise_size": -1}),
         ("generators", "stylegan2", {"mapping_layers": 0}),
         ("discriminators", "stylegan2", {"group": 0}),

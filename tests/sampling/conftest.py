@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import cache
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from ganzoo.core.files import sha256
 from ganzoo.core.manifest import DatasetFacts, Manifest, Parity, SelfTest, TrainingFacts
 from ganzoo.core.options import parse_options
 from ganzoo.core.specs import SampleSpec
-from ganzoo.sampling.sampler import latents_sha256
+from ganzoo.export.latents_file import latents_to_onnx
+from ganzoo.latents import Latents, seed_words
+from ganzoo.sampling.pixels import to_uint8
+from ganzoo.sampling.self_test import SEEDS, expected_of
 
 PICTURE = (3, 5, 4)  # C, H, W, all different so that no two can be confused
 POINT = (2,)
 SIZE = 6  # Z
-SEEDS = (-1, 0, 1, 2**40)
 
 
 def weights(shape: tuple[int, ...], size: int = SIZE) -> np.ndarray:
@@ -64,26 +67,39 @@ def make_graph(shape: tuple[int, ...], size: int = SIZE) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
 
 
+def make_prior() -> Latents:
+    spec = load_catalog().latents["normal"]
+    return spec.build(parse_options(spec.options, {"size": SIZE}, "latents"))
+
+
+@cache
+def latents_graph() -> bytes:
+    return latents_to_onnx(make_prior()).SerializeToString()
+
+
 def make_manifest(folder: Path, shape: tuple[int, ...]) -> Manifest:
-    """A true description of the folder's generator.onnx."""
-    choice = Choice(name="normal", options={"size": SIZE})
-    spec = load_catalog().latents[choice.name]
-    prior = spec.build(parse_options(spec.options, choice.options, "latents"))
-    return Manifest(
-        format=1,
+    """A true description of the folder's two graphs."""
+    prior = make_prior()
+    manifest = Manifest(
+        format=2,
         name="tiny",
         recipe="tiny",
         created="2026-01-01T00:00:00Z",
         sample=SampleSpec(shape),
-        latents=choice,
+        latents=Choice(name="normal", options={"size": SIZE}),
         latent_size=SIZE,
-        files={"generator.onnx": sha256(folder / "generator.onnx")},
+        truncation="scale",
+        files={name: sha256(folder / name) for name in ("latents.onnx", "generator.onnx")},
         dataset=DatasetFacts(name="none", source="none", licence="CC0", samples=1, digest="0"),
         training=TrainingFacts(run="none", step=1, seed=0, weights="raw"),
         parity=Parity(batch_sizes=(1,), max_difference=0.0, tolerance=1e-4, max_grey_levels=None),
-        self_test=SelfTest(seeds=SEEDS, latents_sha256=latents_sha256(prior, SEEDS)),
+        self_test=SelfTest(seeds=(), latents_sha256="", stride=1, samples="", tolerance=0.0),
         versions={},
     )
+    latents = prior.from_words(seed_words(np.array(SEEDS, np.int64), prior.words))
+    samples = np.tanh(latents @ weights(shape)).reshape(len(SEEDS), *shape)
+    drawn = to_uint8(samples) if len(shape) == 3 else samples
+    return dataclasses.replace(manifest, self_test=expected_of(manifest, latents, drawn))
 
 
 BundleMaker = Callable[..., Path]
@@ -91,18 +107,20 @@ BundleMaker = Callable[..., Path]
 
 @pytest.fixture
 def make_bundle(tmp_path: Path) -> BundleMaker:
-    """A bundle on disk. `graph` and `generator` (bytes) replace the generator, the rest what the manifest says."""
+    """A bundle on disk. `graph`, or the bytes of a file, replace a graph; the rest is what the manifest says."""
 
     def make(
         shape: tuple[int, ...] = PICTURE,
         graph: onnx.ModelProto | None = None,
         generator: bytes | None = None,
+        latents_file: bytes | None = None,
         **changes: Any,
     ) -> Path:
         folder = tmp_path / "tiny"
         folder.mkdir(exist_ok=True)
         model = make_graph(shape) if graph is None else graph
         (folder / "generator.onnx").write_bytes(model.SerializeToString() if generator is None else generator)
+        (folder / "latents.onnx").write_bytes(latents_graph() if latents_file is None else latents_file)
         manifest = dataclasses.replace(make_manifest(folder, shape), **changes)
         (folder / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
         return folder

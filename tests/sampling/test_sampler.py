@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from onnx import TensorProto, helper
 
 from ganzoo.core.config import Choice
 from ganzoo.core.errors import BadBundle, GanzooError, UsageError
-from ganzoo.core.manifest import SelfTest
+from ganzoo.core.files import sha256
+from ganzoo.core.manifest import read_manifest
 from ganzoo.core.specs import SampleSpec
 from ganzoo.latents import normals, seed_words
 from ganzoo.sampling import sampler as module
@@ -74,15 +76,16 @@ def test_large_requests_go_through_in_chunks_and_come_out_in_order(
     sampler = Sampler(make_bundle())
     whole, sizes, once = sampler.sample(600), [], module.run_once
 
-    def spy(session: Any, output: str, inputs: dict[str, np.ndarray]) -> np.ndarray:
-        sizes.append(len(inputs["latents"]))
-        return once(session, output, inputs)
+    def spy(session: Any, output: str, inputs: dict[str, np.ndarray], count: int) -> np.ndarray:
+        sizes.append((output, count))
+        return once(session, output, inputs, count)
 
     monkeypatch.setattr(module, "run_once", spy)
 
     np.testing.assert_array_equal(sampler.sample(600), whole)
     np.testing.assert_array_equal(sampler.sample(1, seed=599), whole[599:])
-    assert sizes == [256, 256, 88, 1]
+    both = [[(output, size) for size in (256, 256, 88)] for output in ("latents", "images")]
+    assert sizes == [*both[0], *both[1], ("latents", 1), ("images", 1)]
 
 
 def test_large_samples_make_smaller_chunks(make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,10 +94,10 @@ def test_large_samples_make_smaller_chunks(make_bundle: MakeBundle, monkeypatch:
     monkeypatch.setattr(module, "NUMBERS_AT_ONCE", 2 * 60 + 1)  # two samples of 3 × 5 × 4
     calls: list[int] = []
     once = module.run_once
-    monkeypatch.setattr(module, "run_once", lambda *parts: calls.append(len(parts[2]["latents"])) or once(*parts))
+    monkeypatch.setattr(module, "run_once", lambda *parts: calls.append(parts[3]) or once(*parts))
 
     np.testing.assert_array_equal(sampler.sample(5), whole)
-    assert calls == [2, 2, 1]
+    assert calls == [5, 2, 2, 1]  # latents are small, and go through together
 
 
 @pytest.mark.parametrize("seed", [-(2**63), 2**63 - 2])
@@ -146,8 +149,8 @@ def test_latents_of_another_shape_or_not_finite_are_refused(
 def test_a_failure_of_onnxruntime_is_explained(make_bundle: MakeBundle) -> None:
     sampler = Sampler(make_bundle())
 
-    with pytest.raises(GanzooError, match="failed on 1 latents"):
-        module.run_once(sampler.session, "images", {"latents": np.zeros((1, 5), np.float32)})
+    with pytest.raises(GanzooError, match="failed on a batch of 1"):
+        module.run_once(sampler.session, "images", {"latents": np.zeros((1, 5), np.float32)}, 1)
 
 
 def test_a_folder_that_does_not_exist_is_no_bundle(tmp_path: Path) -> None:
@@ -196,9 +199,12 @@ def test_a_manifest_cannot_reach_outside_of_its_folder(make_bundle: MakeBundle, 
         Sampler(bundle)
 
 
-def test_a_manifest_that_does_not_name_the_generator_is_refused(make_bundle: MakeBundle) -> None:
-    with pytest.raises(BadBundle, match=r"does not name generator\.onnx"):
-        Sampler(make_bundle(files={}))
+@pytest.mark.parametrize("name", ["latents.onnx", "generator.onnx"])
+def test_a_manifest_that_does_not_name_a_graph_is_refused(make_bundle: MakeBundle, name: str) -> None:
+    bundle = make_bundle()
+    files = {file: sha256(bundle / file) for file in ("latents.onnx", "generator.onnx") if file != name}
+    with pytest.raises(BadBundle, match=rf"does not name {name}"):
+        Sampler(make_bundle(files=files))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x08"])
@@ -207,29 +213,36 @@ def test_a_generator_that_is_no_model_is_a_bad_bundle(make_bundle: MakeBundle, c
         Sampler(make_bundle(generator=content))
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"latents": Choice(name="nonesuch")}, "needs the prior 'nonesuch'"),
-        ({"latents": Choice(name="normal", options={"width": 3})}, "width"),
-        ({"latents": Choice(name="normal", options={"size": 7})}, "size 7"),
-        ({"latents": Choice(name="uniform", options={"size": 6})}, "other latents"),
-        ({"self_test": SelfTest(seeds=(1,), latents_sha256="0" * 64)}, "other latents"),
-        ({"self_test": SelfTest(seeds=(2**63,), latents_sha256="0" * 64)}, "no int64"),
-    ],
-)
-def test_a_prior_that_is_not_the_exporter_s_is_refused(
-    make_bundle: MakeBundle, changes: dict[str, Any], said: str
-) -> None:
-    with pytest.raises(BadBundle, match=said):
-        Sampler(make_bundle(**changes))
+def test_latents_that_are_not_the_exporter_s_are_refused(make_bundle: MakeBundle) -> None:
+    test = read_manifest(make_bundle()).self_test
+    with pytest.raises(BadBundle, match="draws other latents here"):
+        Sampler(make_bundle(self_test=replace(test, latents_sha256="0" * 64)))
+    with pytest.raises(BadBundle, match="no int64"):
+        Sampler(make_bundle(self_test=replace(test, seeds=(2**63,))))
+
+
+def test_a_bundle_needs_no_plugin_that_knows_its_prior(make_bundle: MakeBundle) -> None:
+    """What draws the latents is in the bundle."""
+    expected = Sampler(make_bundle()).sample(3)
+    np.testing.assert_array_equal(Sampler(make_bundle(latents=Choice(name="nonesuch"))).sample(3), expected)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x08"])
+def test_a_latents_file_that_is_no_model_is_a_bad_bundle(make_bundle: MakeBundle, content: bytes) -> None:
+    with pytest.raises(BadBundle, match=r"latents\.onnx.*Export it again"):
+        Sampler(make_bundle(latents_file=content))
+
+
+def test_a_latents_file_of_another_width_is_refused(make_bundle: MakeBundle) -> None:
+    with pytest.raises(BadBundle, match=r"latents\.onnx of tiny should take seed \[N\] and give latents \[N, 7\]"):
+        Sampler(make_bundle(latent_size=7))
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 5), (1, 5, 4), (60,)])
 def test_a_graph_that_gives_other_samples_than_the_manifest_says_is_refused(
     make_bundle: MakeBundle, shape: tuple[int, ...]
 ) -> None:
-    with pytest.raises(BadBundle, match="should take latents"):
+    with pytest.raises(BadBundle, match=r"generator\.onnx of tiny should take latents"):
         Sampler(make_bundle(sample=SampleSpec(shape)))
 
 
@@ -251,7 +264,7 @@ def test_a_graph_that_takes_other_latents_is_refused(
     graph = helper.make_graph([node], "other", ports, [output])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
 
-    with pytest.raises(BadBundle, match="should take latents"):
+    with pytest.raises(BadBundle, match=r"generator\.onnx of tiny should take latents"):
         Sampler(make_bundle((6,), graph=model))
 
 
@@ -263,5 +276,43 @@ def test_a_graph_that_loses_samples_is_refused_rather_than_one_sample_repeated(m
     graph = helper.make_graph([node], "first", [port], [output], bounds)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
 
-    with pytest.raises(BadBundle, match="1 samples of 3 latents"):
+    with pytest.raises(BadBundle, match="1 samples of a batch of 3"):
         Sampler(make_bundle((6,), graph=model)).sample(3)
+
+
+def test_truncation_scales_latents_where_the_graph_has_none(make_bundle: MakeBundle) -> None:
+    sampler = Sampler(make_bundle((2,)))
+    latents = sampler.latents(range(5))
+
+    np.testing.assert_array_equal(sampler.sample(5, truncation=0.5), sampler.generate(latents * np.float32(0.5)))
+    np.testing.assert_array_equal(sampler.sample(5, truncation=0), sampler.generate(np.zeros((5, 6))))
+
+
+def test_truncation_is_the_graph_s_input_where_it_has_one(make_bundle: MakeBundle) -> None:
+    """samples = latents × truncation, so that what was passed can be read off."""
+    ports = [
+        helper.make_tensor_value_info("latents", TensorProto.FLOAT, ["N", 6]),
+        helper.make_tensor_value_info("truncation", TensorProto.FLOAT, []),
+    ]
+    output = helper.make_tensor_value_info("samples", TensorProto.FLOAT, ["N", 6])
+    graph = helper.make_graph([helper.make_node("Mul", ["latents", "truncation"], ["samples"])], "m", ports, [output])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    sampler = Sampler(make_bundle((6,), graph=model, truncation="input"))
+
+    np.testing.assert_array_equal(sampler.sample(3), sampler.latents(range(3)))
+    np.testing.assert_array_equal(sampler.sample(3, truncation=0.5), sampler.latents(range(3)) * np.float32(0.5))
+    with pytest.raises(BadBundle, match=r"generator\.onnx of tiny should take latents"):
+        Sampler(make_bundle((6,), graph=model))
+
+
+@pytest.mark.parametrize("truncation", [float("nan"), float("inf")])
+def test_a_truncation_that_is_no_number_is_refused(make_bundle: MakeBundle, truncation: float) -> None:
+    with pytest.raises(UsageError, match="mostly in 0…1"):
+        Sampler(make_bundle()).sample(1, truncation=truncation)
+
+
+def test_truncation_is_refused_where_latents_cannot_be_scaled(make_bundle: MakeBundle) -> None:
+    sampler = Sampler(make_bundle(truncation="none"))
+    assert len(sampler.sample(1, truncation=1)) == 1
+    with pytest.raises(UsageError, match="tiny has no truncation"):
+        sampler.sample(1, truncation=0.7)

@@ -164,10 +164,19 @@ class Comparing(Judge):
         return super().forward(samples - samples.mean(0))
 
 
+class Talkative(Judge):
+    """Says classes, of which its spec says nothing."""
+
+    def forward(self, samples: Tensor, labels: Tensor | None = None) -> Verdict:
+        verdict = super().forward(samples)
+        return Verdict(verdict.logits, class_logits=verdict.logits[:, None].expand(-1, 10))
+
+
 JUDGES: dict[type[Judge], tuple[str, str]] = {
     Bare: ("says one logit for each sample", "returns a Tensor, not a Verdict"),
     Deaf: ("says one logit for each sample", "No gradient reaches the samples"),
     Comparing: ("is row-wise where it says so", "depends on other samples"),
+    Talkative: ("names what it must be taught", r"Its verdicts have \['class_logits'\], and its spec says \[\]"),
 }
 
 

@@ -33,6 +33,7 @@ from ganzoo_latents.options import NormalOptions
 from ganzoo_latents.priors import Normal
 from ganzoo_vanilla.losses import NonSaturating
 
+DIGITS = Data(np.zeros((64, 1, 16, 16), np.uint8))
 WORDS = {"summary": "a toy", "source": "https://example.org"}
 
 
@@ -153,6 +154,32 @@ def test_a_penalty_on_slopes_is_refused_beside_batch_norm_and_told_what_to_set(p
     built("batch", **{"regularizers.weight-clipping.bound": 0.1})
 
 
+@pytest.mark.parametrize(
+    ("recipe", "settings", "allowed"),
+    [
+        ("gmm", {"latents": "normal"}, True),
+        ("gmm", {"latents": "uniform"}, False),
+        ("gmm", {"latents": "spherical"}, False),
+        ("stylegan-small", {"generator.mixing": 0.9}, True),
+        ("stylegan-small", {"latents": "uniform", "generator.mixing": 0.9}, False),
+        ("stylegan-small", {"latents": "uniform", "generator.mixing": 0.0}, True),
+        ("vanilla-mlp", {"latents": "uniform"}, True),
+    ],
+)
+def test_latents_that_are_not_normal_are_refused_where_a_generator_counts_on_it(
+    recipe: str, settings: dict[str, Any], allowed: bool
+) -> None:
+    shelves = load_catalog()
+    data = Data(np.random.default_rng(0).standard_normal((64, 2), np.float32)) if recipe == "gmm" else DIGITS
+    changes = [(key.split("."), value) for key, value in {"batch_size": 16, **settings}.items()]
+    chosen = resolve(find_recipe(recipe, shelves), shelves, changes)
+    if allowed:
+        build(chosen, data, shelves, CPU)
+        return
+    with pytest.raises(BadSetting, match=r"N\(0, 1\), which (uniform|spherical) are not; use --set latents=normal\."):
+        build(chosen, data, shelves, CPU)
+
+
 def test_a_recipe_lists_wrappers_by_name(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     names = 'generator = "toy"\ndiscriminator = "toy"\nlatents = "normal"\nloss = "non-saturating"\n'
@@ -198,6 +225,7 @@ class Adaptive:
     def __init__(self) -> None:
         self.strength = torch.zeros(())
         self.graphs = 0
+        self.seen: list[int] = []  # logits of real and of generated samples, and generated samples
 
     def __call__(self, samples: Tensor, noise: Noise) -> Tensor:
         return samples * (1 + self.strength)
@@ -205,6 +233,8 @@ class Adaptive:
     def adapt(self, play: Play) -> None:
         assert play.player == "discriminator" and play.on_real is not None
         self.graphs += torch.is_grad_enabled()
+        assert not any(seen.requires_grad for seen in (play.on_real.logits, play.on_fake.logits, play.fake))
+        self.seen += [len(play.on_real.logits), len(play.on_fake.logits), len(play.fake)]
         self.strength = self.strength + 0.01 * play.on_real.logits.sign().mean()
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -222,6 +252,16 @@ def test_an_augmentation_adapts_after_each_update_of_the_discriminator_and_is_re
     assert straight.strength != 0
     assert torch.equal(second.strength, straight.strength) and not torch.equal(first.strength, straight.strength)
     assert straight.graphs == 0
+
+
+@pytest.mark.parametrize("accumulate", [1, 2, 4])
+@pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
+def test_an_augmentation_learns_once_from_all_passes_of_an_update(
+    tmp_path: Path, updates: str, accumulate: int
+) -> None:
+    it = Adaptive()
+    train_toy(tmp_path, toy_config(steps=2, updates=updates, accumulate=accumulate), augmentations={"it": it})
+    assert it.seen == [16] * 6
 
 
 def test_betas_and_the_average_follow_their_schedules(tmp_path: Path) -> None:

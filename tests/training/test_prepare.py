@@ -1,5 +1,6 @@
 """What may change when a run goes on, what may not, and what a run can begin with."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from PIL import Image
 from toys import final_digest
 
 import ganzoo
+from ganzoo.catalog import load_catalog
 from ganzoo.core.config import BOOKKEEPING, Settings
 from ganzoo.core.errors import BadData, BadRun, BadSetting, GanzooError, Sick, UsageError
 from ganzoo.core.run_folder import RunFolder
+from ganzoo.recipes import find_recipe, resolve
 from ganzoo.training.checkpoint import read_checkpoint
 from ganzoo.training.device import pick_device
-from ganzoo.training.prepare import interrupted_run, launch
+from ganzoo.training.prepare import interrupted_run, launch, without_purpose
 
 SMALL: dict[str, Any] = {"steps": 6, "batch_size": 8, "log_every": 2, "checkpoint_every": 3, "quiet": True}
 
@@ -98,6 +101,73 @@ def test_a_run_that_begins_with_another_s_weights_says_so_and_resumes_without_it
     assert not any("exp_avg" in key for key in first), "optimizers start anew"
     assert run.facts()["from"] == str(whole.path)
     ganzoo.resume(run, steps=2, quiet=True)
+
+
+def test_weights_of_a_run_whose_codes_lie_elsewhere_are_refused(tmp_path: Path) -> None:
+    """Tensors fit where one category of ten values becomes two of five; the same layout is welcome."""
+    small = {"generator.width": 4, "discriminator.width": 4, "discriminator.head_width": 4, "latents.noise": 5}
+    common: dict[str, Any] = SMALL | {"steps": 1, "dataset": "digits"}
+    old = ganzoo.train("infogan", out=tmp_path / "old", settings=small, **common)
+    for origin in (old.path, old.newest_checkpoint()):
+        with pytest.raises(BadRun, match=r"codes are .*\[10\] values and 2 numbers, and here .*\[5, 5\].*config\.json"):
+            ganzoo.train(
+                "infogan",
+                out=tmp_path / "new",
+                start_from=origin,
+                settings=small | {"latents.categories": [5, 5]},
+                **common,
+            )
+    assert not (tmp_path / "new").exists()
+    more_noise = small | {"regularizers.mutual-information.categorical_weight": 2.0}
+    ganzoo.train("infogan", out=tmp_path / "new", start_from=old.path, settings=more_noise, **common)
+
+
+LABELLED = {"generator": "conditional-mlp", "dataset": "digits"}
+POINTLESS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "nothing": ({}, []),
+    "labels in, none judged": (
+        LABELLED,
+        ["conditional-mlp is told labels, and the discriminator mlp, .*; use .*--set discriminator=projection"],
+    ),
+    "labels in and judged": (LABELLED | {"discriminator": "conditional-mlp"}, []),
+    "classes that nobody teaches": (
+        LABELLED | {"discriminator": "classifying", "dataset": "digits"},
+        [
+            "nothing teaches the discriminator classifying to say classes; "
+            "use --set regularizers.auxiliary-classifier={}"
+        ],
+    ),
+    "classes that are taught": (
+        LABELLED | {"discriminator": "classifying", "regularizers.auxiliary-classifier.generator_weight": 1.0},
+        [],
+    ),
+    "codes that nobody teaches": (
+        {"discriminator": "infogan", "latents": "structured"},
+        ["nothing teaches the discriminator infogan to say codes; use --set regularizers.mutual-information={}"],
+    ),
+    "codes that are taught": (
+        {"discriminator": "infogan", "latents": "structured", "regularizers": {"mutual-information": {}}},
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", POINTLESS)
+def test_what_nobody_learns_from_is_noted_with_what_to_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
+    settings, expected = POINTLESS[case]
+    ganzoo.train("vanilla-mlp", out=tmp_path, settings=settings, **SMALL | {"steps": 1, "quiet": False})
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Note: ")]
+    assert len(notes) == len(expected)
+    for note, words in zip(notes, expected, strict=True):
+        assert re.search(words.replace("{}", r"\{\}"), note)
+
+
+def test_every_recipe_of_the_zoo_learns_from_all_that_it_computes() -> None:
+    catalog = load_catalog()
+    for name, _ in catalog.recipes:
+        assert without_purpose(resolve(find_recipe(name, catalog), catalog), catalog) == [], name
 
 
 def test_a_batch_that_is_kept_must_be_divided(tmp_path: Path) -> None:

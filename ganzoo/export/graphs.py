@@ -1,0 +1,53 @@
+"""All graphs of a bundle, each compared with what it was made of before anything is written."""
+
+from dataclasses import dataclass, replace
+
+import onnx
+
+from ganzoo.core.errors import UsageError
+from ganzoo.core.manifest import GENERATOR, LATENTS, RGB, SINGLE, Parity
+from ganzoo.export.contract import check_generator
+from ganzoo.export.halved import stored_as_half
+from ganzoo.export.heads import rgb_head, single_file
+from ganzoo.export.latents_file import latents_to_onnx
+from ganzoo.export.onnx_file import OPSET, to_onnx
+from ganzoo.export.parity import compare, compare_half, compare_rgb, compare_single
+from ganzoo.export.source import Trained
+
+HEADS = ("uint8-rgb",)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a user asks of an export, beyond the default."""
+
+    half: bool = False  # weights stored as float16
+    single_file: bool = False  # seeds → samples in one more file
+    head: str | None = None  # one of HEADS, in one more file
+    opset: int = OPSET
+
+
+def make_graphs(trained: Trained, wishes: Wishes) -> tuple[dict[str, onnx.ModelProto], Parity]:
+    """File name → graph, and all that was compared.
+
+    Raises ExportFailed where anything is further off than it may be, and UsageError for a wish that cannot be granted.
+    """
+    if wishes.head not in (None, *HEADS):
+        raise UsageError(f"There is no head {wishes.head!r}; there is {', '.join(HEADS)}.")
+    generator, sample, prior = trained.generator, trained.sample, trained.prior
+    conditional, truncates = trained.conditional, trained.truncation == "input"
+    check_generator(generator, sample, prior, conditional=conditional, truncates=truncates)
+    model = to_onnx(generator, sample, prior.size, conditional=conditional, truncates=truncates, opset=wishes.opset)
+    parity = compare(model, generator, sample, prior, conditional=conditional, truncates=truncates)
+    checks = list(parity.checks)
+    if wishes.half:
+        full, model = model, stored_as_half(model)
+        checks += compare_half(full, model, sample, prior, conditional=conditional, truncates=truncates)
+    graphs = {LATENTS: latents_to_onnx(prior), GENERATOR: model}
+    if wishes.single_file:
+        graphs[SINGLE] = single_file(graphs[LATENTS], model)
+        checks += compare_single(model, graphs[SINGLE], sample, prior, conditional=conditional, truncates=truncates)
+    if wishes.head:
+        graphs[RGB] = rgb_head(model, sample)
+        checks += compare_rgb(model, graphs[RGB], sample, prior, conditional=conditional, truncates=truncates)
+    return graphs, replace(parity, checks=tuple(checks))
