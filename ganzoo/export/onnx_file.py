@@ -195,7 +195,10 @@ def every_graph(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
 
 
 def add_picture_head(graph: onnx.GraphProto, sample: SampleSpec) -> None:
-    """Append samples → images: floor(127.5 x + 128) within 0…255, channels last, as `sampling.pixels` rounds."""
+    """Append samples → images: floor(127.5 x + 128) within 0…255, channels last, as `sampling.pixels` rounds.
+
+    A Cast to integers cuts off what is behind the point, which for numbers from 0 on is the floor.
+    """
     channels, height, width = sample.shape
     constants = {"grey_levels": 127.5, "half_up": 128.0, "black": 0.0, "white": 255.0}
     for name, value in constants.items():
@@ -204,8 +207,7 @@ def add_picture_head(graph: onnx.GraphProto, sample: SampleSpec) -> None:
         [
             helper.make_node("Mul", ["samples", "head/grey_levels"], ["head/scaled"]),
             helper.make_node("Add", ["head/scaled", "head/half_up"], ["head/shifted"]),
-            helper.make_node("Floor", ["head/shifted"], ["head/rounded"]),
-            helper.make_node("Clip", ["head/rounded", "head/black", "head/white"], ["head/clipped"]),
+            helper.make_node("Clip", ["head/shifted", "head/black", "head/white"], ["head/clipped"]),
             helper.make_node("Cast", ["head/clipped"], ["head/bytes"], to=TensorProto.UINT8),
             helper.make_node("Transpose", ["head/bytes"], ["images"], perm=[0, 2, 3, 1]),
         ]

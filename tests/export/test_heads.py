@@ -88,11 +88,11 @@ def test_the_rgb_graph_is_compared_with_the_main_one() -> None:
     (check,) = compare_rgb(model, rgb, PICTURE, PRIOR)
     assert (check.largest, check.allowed, check.unit) == (0, 1, "grey levels")
 
-    (floor,) = (node for node in rgb.graph.node if node.op_type == "Floor")
-    del rgb.graph.node[list(rgb.graph.node).index(floor) :]
+    (clip,) = (node for node in rgb.graph.node if node.op_type == "Clip")
+    del rgb.graph.node[list(rgb.graph.node).index(clip) :]
     rgb.graph.node.extend(
         [
-            helper.make_node("Add", [floor.input[0], "head/half_up"], ["lighter"]),
+            helper.make_node("Add", [clip.input[0], "head/half_up"], ["lighter"]),
             helper.make_node("Clip", ["lighter", "head/black", "head/white"], ["clipped"]),
             helper.make_node("Cast", ["clipped"], ["bytes"], to=TensorProto.UINT8),
             helper.make_node("Concat", ["bytes"] * 3, ["images"], axis=1),

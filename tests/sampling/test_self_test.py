@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from tiny import make_graph
 
-from conftest import make_graph
 from ganzoo.core.errors import BadBundle
 from ganzoo.core.manifest import read_manifest
 from ganzoo.sampling.sampler import Sampler
