@@ -20,6 +20,7 @@ from ganzoo.core.specs import (
     LatentsSpec,
     LoggerSpec,
     LossSpec,
+    MetricSpec,
     RegularizerSpec,
     Spec,
     WrapperSpec,
@@ -72,6 +73,7 @@ class Catalog:
     latents: Shelf[LatentsSpec] = field(default_factory=lambda: Shelf("latents"))
     datasets: Shelf[DatasetSpec] = field(default_factory=lambda: Shelf("dataset"))
     loggers: Shelf[LoggerSpec] = field(default_factory=lambda: Shelf("logger"))
+    metrics: Shelf[MetricSpec] = field(default_factory=lambda: Shelf("metric"))
     plugins: list[Plugin] = field(default_factory=list)
     manager: pluggy.PluginManager = field(default_factory=lambda: pluggy.PluginManager("ganzoo"))
 

@@ -109,9 +109,20 @@ def resolve_choice(slot: str, table: Any, shelf: Shelf[Any]) -> Choice:
         raise BadSetting(f"Setting {slot}: expected the name of one, got {table!r}.")
     if table is None or not isinstance(table.get("name"), str):
         raise BadSetting(f"The recipe names no {slot}; write `[{slot}]` and `name = ...`, or --set {slot}.name=NAME.")
-    spec = shelf[table["name"]]
+    name, colon, argument = table["name"].partition(":")
+    spec = shelf[name]
     options = {key: value for key, value in table.items() if key != "name"}
+    if colon:
+        options[takes_argument(spec)] = argument
     return Choice(name=spec.name, options=to_plain(parse_options(spec.options, options, slot)))
+
+
+def takes_argument(spec: Any) -> str:
+    """The option that `NAME:VALUE` sets. Raises BadSetting where the component has none."""
+    option: str = getattr(spec, "argument", "")
+    if not option:
+        raise BadSetting(f"{spec.name} takes nothing behind a colon; leave it out.")
+    return option
 
 
 def resolve_list(kind: str, tables: Any, shelf: Shelf[Any]) -> dict[str, dict[str, Any]]:

@@ -129,7 +129,7 @@ def test_every_hook_is_in_the_readme_and_every_plugin_in_its_tables() -> None:
     from ganzoo.core import hookspecs
 
     hooks = [name for name in vars(hookspecs) if name.startswith("ganzoo_")]
-    assert len(hooks) == 11
+    assert len(hooks) == 12
     for hook in hooks:
         assert f"`{hook}`" in README
     for kind, shelf in load_catalog().shelves().items():

@@ -1,5 +1,6 @@
 """A recipe, and what the user changes of it, leave nothing open."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,8 @@ def test_naming_the_same_component_again_keeps_the_recipe_s_options(tmp_path: Pa
         ("regularizers.r9.gamma=1", UnknownName, "No regularizer is called 'r9'"),
         ("regularizers=3", BadSetting, "regularizers are tables by name"),
         ("regularizers.r1=3", BadSetting, "--set regularizers.NAME=true"),
+        ("dataset=ring:8", BadSetting, "ring takes nothing behind a colon"),
+        ("dataset=hff:somebody/animals", UnknownName, "No dataset is called 'hff'; did you mean 'hf'"),
         ("updates=simultaneous", None, ""),
     ],
 )
@@ -105,6 +108,20 @@ def test_a_mistake_is_answered_by_what_would_be_right(
         return
     with pytest.raises(kind, match=message):
         resolved(tmp_path, assignment)
+
+
+def test_what_a_data_set_cannot_do_without_stands_behind_its_name(tmp_path: Path) -> None:
+    found = resolved(tmp_path, "dataset=hf:somebody/animals", "dataset.size=8").dataset
+    assert (found.name, found.options["repository"], found.options["size"]) == ("hf", "somebody/animals", 8)
+    assert resolved(tmp_path, "dataset=hf:C:/mine").dataset.options["repository"] == "C:/mine"
+
+
+def test_no_option_has_the_name_of_what_chooses_its_component() -> None:
+    """`dataset.name=x` picks a data set, so that an option called `name` could not be set."""
+    for kind, shelf in load_catalog().shelves().items():
+        for name, spec in shelf:
+            options = getattr(spec, "options", None)
+            assert options is None or "name" not in [field.name for field in fields(options)], f"{kind} {name}"
 
 
 def test_a_component_may_be_named_in_short(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def arguments(bundle: Path) -> list[str]:
     manifest = read_manifest(bundle)
     classes = (manifest.sample.num_classes or 0) if manifest.conditional else 0
     truncates = int(manifest.truncation == "input")
-    return [output_name(manifest), str(classes), str(truncates), *map(str, manifest.self_test.seeds)]
+    return [output_name(manifest.sample), str(classes), str(truncates), *map(str, manifest.self_test.seeds)]
 
 
 CLIENTS: dict[str, Client] = {

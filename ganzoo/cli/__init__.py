@@ -8,6 +8,7 @@ import click
 
 from ganzoo.cli.compare import compare
 from ganzoo.cli.doctor import doctor
+from ganzoo.cli.evaluate import evaluate
 from ganzoo.cli.export import export
 from ganzoo.cli.inspect import inspect
 from ganzoo.cli.list import list_
@@ -15,6 +16,7 @@ from ganzoo.cli.new_plugin import new_plugin
 from ganzoo.cli.plugins import plugins
 from ganzoo.cli.sample import sample
 from ganzoo.cli.show import show
+from ganzoo.cli.theory import theory
 from ganzoo.cli.train import train
 from ganzoo.cli.verify import verify
 from ganzoo.core.errors import GanzooError
@@ -71,5 +73,19 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (train, export, sample, compare, list_, show, verify, inspect, doctor, plugins, new_plugin):
+for command in (
+    train,
+    export,
+    sample,
+    evaluate,
+    compare,
+    theory,
+    list_,
+    show,
+    verify,
+    inspect,
+    doctor,
+    plugins,
+    new_plugin,
+):
     main.add_command(command)

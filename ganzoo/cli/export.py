@@ -73,6 +73,8 @@ def export(
 
 def tell(bundle: Path) -> None:
     """What was compared, what was written, and what to do next."""
+    from shlex import quote
+
     from ganzoo.cli.checks import show_checks
     from ganzoo.core.manifest import read_manifest
 
@@ -82,5 +84,5 @@ def tell(bundle: Path) -> None:
     weights = "moving average" if manifest.training.weights == "ema" else "generator's own weights"
     click.echo(
         f"Wrote {bundle} ({size / 1e6:.1f} MB) from step {manifest.training.step:,}: {weights}, stored as "
-        f"{manifest.stored_as}.\nNext: ganzoo sample {bundle}"
+        f"{manifest.stored_as}.\nNext: ganzoo sample {quote(str(bundle))}"
     )

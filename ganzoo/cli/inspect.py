@@ -34,6 +34,7 @@ def inspect(bundle: Path, everything: bool) -> None:
     """
     from rich.console import Console
 
+    from ganzoo.core.errors import BadBundle
     from ganzoo.core.manifest import read_manifest
     from ganzoo.export.inspection import inspect_file
 
@@ -47,6 +48,8 @@ def inspect(bundle: Path, everything: bool) -> None:
     for inspection, state in inspections:
         console.print()
         show(inspection, state, console, everything)
+    if any(state.startswith("[red]") for _, state in inspections):
+        raise BadBundle(f"Not all files of {bundle} are those that were exported; copy or export it again.")
 
 
 def graphs_of(bundle: Path) -> list[Path]:

@@ -51,9 +51,10 @@ def sample(
     from ganzoo.core.errors import UsageError
     from ganzoo.core.manifest import newest_bundle
     from ganzoo.sampling.foreign import ForeignSampler
-    from ganzoo.sampling.grid import save_grid
+    from ganzoo.sampling.grid import checked_suffix, save_grid
     from ganzoo.sampling.sampler import Sampler
 
+    checked_suffix(output)
     path = bundle or newest_bundle(Path("exported_models"))
     foreign = path.suffix == ".onnx" and path.is_file()
     sampler = ForeignSampler(path, device) if foreign else Sampler(path, device)

@@ -14,6 +14,7 @@ from ganzoo.core.specs import (
     LatentsSpec,
     LoggerSpec,
     LossSpec,
+    MetricSpec,
     RegularizerSpec,
     WrapperSpec,
 )
@@ -79,6 +80,12 @@ def ganzoo_recipes() -> Iterable[Path]:
 @hookspec
 def ganzoo_loggers() -> Iterable[LoggerSpec]:
     """Where else a run's log goes, for `--log NAME`."""
+    return ()
+
+
+@hookspec
+def ganzoo_metrics() -> Iterable[MetricSpec]:
+    """How good generated samples are, in numbers, for `ganzoo evaluate --metrics NAME`."""
     return ()
 
 

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from ganzoo.core.config import Choice
 from ganzoo.core.errors import BadBundle
+from ganzoo.core.numbers import Count, NotNegative
 from ganzoo.core.options import to_plain
 from ganzoo.core.specs import SampleSpec
 
@@ -71,11 +73,11 @@ class SelfTest:
     The label of a seed, where the model draws by label, is the seed modulo the number of classes; truncation is 1.
     """
 
-    seeds: tuple[int, ...]
+    seeds: Annotated[tuple[int, ...], Meta(min_length=1)]
     latents_sha256: str  # of the float32 latents of these seeds, row by row, little-endian
-    stride: int  # of a picture every so-manieth row and column is kept, from the first on; 1 for points
+    stride: Count  # of a picture every so-manieth row and column is kept, from the first on; 1 for points
     samples: str  # base64 of uint8 [seeds, H, W, C] for pictures, of little-endian float32 [seeds, D] for points
-    tolerance: float  # that samples may differ by: in grey levels, or in the unit of points
+    tolerance: NotNegative  # that samples may differ by: in grey levels, or in the unit of points
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +90,11 @@ class Manifest:
     created: str  # ISO 8601, UTC
     sample: SampleSpec
     latents: Choice
-    latent_size: int
+    latent_size: Count
     conditional: bool = False  # whether the graph takes `label` int64 [N], below `sample.num_classes`
     truncation: Truncation = "none"
     stored_as: Literal["float32", "float16"] = "float32"  # how the weights lie in the files; all is computed in float32
+    opset: int = 18  # of the graphs; 18 runs on onnxruntime 1.15 and later
     files: dict[str, str]  # file name → sha256
     dataset: DatasetFacts
     training: TrainingFacts
@@ -110,11 +113,15 @@ def read_manifest(bundle: Path) -> Manifest:
         content: dict[str, Any] = msgspec.json.decode(path.read_bytes())
     except FileNotFoundError as error:
         raise BadBundle(f"{bundle} is no bundle: it has no manifest.json. `ganzoo export --onnx` makes one.") from error
+    except NotADirectoryError as error:
+        raise BadBundle(f"{bundle} is no bundle, which is a folder; name the one that holds it.") from error
     except (OSError, msgspec.DecodeError) as error:
         raise BadBundle(f"Cannot read {path}: {error}. Export it again.") from error
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:
-        raise BadBundle(f"{bundle} has format {found}, and this ganzoo reads format {FORMAT}; export it again.")
+        newer = isinstance(found, int) and found > FORMAT
+        remedy = "install a newer ganzoo" if newer else "export it again"
+        raise BadBundle(f"{bundle} has format {found!r}, and this ganzoo reads format {FORMAT}; {remedy}.")
     try:
         return msgspec.convert(content, Manifest)
     except msgspec.ValidationError as error:

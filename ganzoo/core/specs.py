@@ -217,6 +217,42 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
+class Exhibit:
+    """Samples that a metric is shown, with what was found out about them. N = samples, F = features, K = classes."""
+
+    samples: "np.ndarray[Any, Any]"  # uint8 [N, H, W, C] for pictures, float32 [N, D] for points
+    features: "np.ndarray[Any, Any] | None" = None  # float32 [N, F], where a metric asks for "features"
+    probabilities: "np.ndarray[Any, Any] | None" = None  # float32 [N, K], a classifier's, for "probabilities"
+    labels: "np.ndarray[Any, Any] | None" = None  # int64 [N], that the samples were drawn or collected under
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that a metric may look at."""
+
+    generated: Exhibit
+    real: Exhibit  # as many where there are, and other ones than any that are scored in the place of generated ones
+    training: "np.ndarray[Any, Any]"  # as `samples`: all that a generator may have copied
+    seed: int  # of whatever a metric draws
+    count_modes: "Callable[[np.ndarray[Any, Any]], Mapping[str, float]] | None" = None  # of points, if they are known
+
+
+Metric = Callable[[Evidence], Mapping[str, float | list[float]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSpec(Spec):
+    """`build(options)`: a function of Evidence to numbers by name; lists are for files, and not for the table.
+
+    It raises BadData for too few samples. Names of numbers made of features stand before the extractor's, as in
+    `FD[mnist-cnn@1a2b3c4d]`; so none may be FID, which means Inception's.
+    """
+
+    build: Callable[[Any], Metric]
+    sees: Literal["samples", "features", "probabilities", "modes"]  # what it cannot do without
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where a data set's files are, how to show that reading them goes on, and what may be read into memory."""
 
@@ -234,6 +270,7 @@ class DatasetSpec(Spec):
     files: tuple[RemoteFile, ...] = ()  # what `open` reads; downloaded where the user has no copy
     folder: str = ""  # that holds `files`; "" = called as the data set, else as another with the same files
     takes_path: bool = False  # whether `open` reads the user's own `--data`; without `files` it needs one
+    argument: str = ""  # the option that a user may write behind the name: `NAME:VALUE`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

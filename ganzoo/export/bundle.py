@@ -5,7 +5,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -50,7 +49,7 @@ def export(
     target = place_for(out, run.path.resolve().name if name is None else name, force)
     trained = load_trained(run, checkpoint, raw=raw)
     graphs, parity = make_graphs(trained, wishes)
-    with folder_written_whole(target) as folder:
+    with folder_written_whole(target, force) as folder:
         write_bundle(folder, target.name, graphs, trained, parity, wishes)
     return target
 
@@ -58,11 +57,13 @@ def export(
 def place_for(out: Path, name: str, force: bool) -> Path:
     """`out/name`. Raises UsageError where that is taken, unless `force` is set and there is a bundle to replace."""
     target = out / name
-    if name in ("", ".", "..") or Path(name).name != name:
+    if not name or not name.isprintable() or name.startswith(".") or Path(name).name != name:
         raise UsageError(f"{name!r} is no folder's name; --name is the name alone, and --out the place.")
-    if target.exists() and not force:
-        raise UsageError(f"{target} exists; choose another --name, or replace it with --force.")
-    if target.exists() and not (target / "manifest.json").is_file():
+    with explained(target):
+        taken = target.exists()
+    if taken and not force:
+        raise exists_already(target)
+    if taken and not (target / "manifest.json").is_file():
         raise UsageError(f"{target} is no bundle, so --force does not replace it; choose another --name.")
     return target
 
@@ -76,8 +77,7 @@ def write_bundle(
         graph.producer_name, graph.producer_version = "ganzoo", version("ganzoo")
         graph.model_version = trained.step
         onnx.save(graph, folder / file)
-    manifest = describe(folder, name, list(graphs), trained, parity)
-    manifest = replace(manifest, stored_as="float16" if wishes.half else "float32")
+    manifest = describe(folder, name, list(graphs), trained, parity, wishes)
     (folder / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
     (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
     count = PICTURES if trained.sample.is_picture else POINTS
@@ -96,14 +96,15 @@ def metadata(trained: Trained) -> dict[str, Any]:
         "latents": to_plain(config.latents),
         "sample": list(trained.sample.shape),
         "classes": list(data.classes) if trained.conditional else [],
+        "truncation": trained.truncation,
         "defaults": {"truncation": 1.0} if trained.truncation == "input" else {},
     }
 
 
-def describe(folder: Path, name: str, files: list[str], trained: Trained, parity: Parity) -> Manifest:
+def describe(folder: Path, name: str, files: list[str], trained: Trained, parity: Parity, wishes: Wishes) -> Manifest:
     """The manifest of a folder that holds these graphs."""
     config = trained.config
-    manifest = Manifest(
+    return Manifest(
         format=FORMAT,
         name=name,
         recipe=config.recipe,
@@ -113,6 +114,8 @@ def describe(folder: Path, name: str, files: list[str], trained: Trained, parity
         latent_size=trained.prior.size,
         conditional=trained.conditional,
         truncation=trained.truncation,
+        stored_as="float16" if wishes.half else "float32",
+        opset=wishes.opset,
         files={file: sha256(folder / file) for file in files},
         dataset=trained.data,
         training=TrainingFacts(
@@ -123,35 +126,45 @@ def describe(folder: Path, name: str, files: list[str], trained: Trained, parity
             checkpoint=trained.checkpoint,
         ),
         parity=parity,
-        self_test=SelfTest(seeds=(), latents_sha256="", stride=1, samples="", tolerance=0.0),
+        self_test=self_test_of(folder, trained),
         versions={package: version(package) for package in PACKAGES},
     )
-    return replace(manifest, self_test=self_test_of(folder, manifest))
 
 
-def self_test_of(folder: Path, manifest: Manifest) -> SelfTest:
+def self_test_of(folder: Path, trained: Trained) -> SelfTest:
     """What the graphs of a folder draw for the seeds of every self-test."""
-    seeds = np.array(SEEDS, np.int64)
+    seeds, sample = np.array(SEEDS, np.int64), trained.sample
     latents = run_once(open_session(folder / LATENTS, "cpu"), "latents", {"seed": seeds}, len(seeds))
     inputs = {"latents": latents}
-    if manifest.conditional:
-        inputs["label"] = seeds % manifest.sample.num_classes
-    if manifest.truncation == "input":
+    if trained.conditional:
+        inputs["label"] = seeds % sample.num_classes
+    if trained.truncation == "input":
         inputs["truncation"] = np.array(1, np.float32)
     session = open_session(folder / GENERATOR, "cpu")
-    return expected_of(manifest, latents, run_once(session, output_name(manifest), inputs, len(seeds)))
+    return expected_of(sample, latents, run_once(session, output_name(sample), inputs, len(seeds)))
+
+
+def exists_already(target: Path) -> UsageError:
+    return UsageError(f"{target} exists; choose another --name, or replace it with --force.")
 
 
 @contextmanager
-def folder_written_whole(target: Path) -> Iterator[Path]:
-    """A folder beside `target` that takes its place when the block ends well, and vanishes otherwise."""
+def folder_written_whole(target: Path, force: bool) -> Iterator[Path]:
+    """A folder beside `target` that takes its place when the block ends well, and vanishes otherwise.
+
+    Raises UsageError where somebody else has made `target` in the meantime, unless `force` replaces that.
+    """
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     replaced = target.with_name(f".{target.name}.{os.getpid()}.old")
+    with explained(target):
+        replaced.exists()  # raises where the name is too long
     try:
         with explained(target):
             unfinished.mkdir(parents=True)
             yield unfinished
             flush(unfinished)
+            if target.exists() and not force:
+                raise exists_already(target)
             if target.exists():
                 target.rename(replaced)
             unfinished.rename(target)

@@ -131,5 +131,5 @@ def sizes(shape: tuple[int, ...]) -> str:
 
 
 def cell(text: str) -> str:
-    """Text that cannot end its cell of a table."""
-    return text.replace("|", "\\|")
+    """Text that cannot end its cell of a table, or the table."""
+    return " ".join(text.split()).replace("|", "\\|")

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 import onnx
 
 from ganzoo.core.errors import UsageError
-from ganzoo.core.manifest import GENERATOR, LATENTS, RGB, SINGLE, Parity
+from ganzoo.core.manifest import GENERATOR, LATENTS, RGB, SINGLE, Check, Parity
 from ganzoo.export.contract import check_generator
 from ganzoo.export.halved import stored_as_half
 from ganzoo.export.heads import rgb_head, single_file
 from ganzoo.export.latents_file import latents_to_onnx
 from ganzoo.export.onnx_file import OPSET, to_onnx
-from ganzoo.export.parity import compare, compare_half, compare_rgb, compare_single
+from ganzoo.export.parity import LEVELS, compare, compare_half, compare_rgb, compare_single
 from ganzoo.export.source import Trained
 
 HEADS = ("uint8-rgb",)
@@ -42,7 +42,8 @@ def make_graphs(trained: Trained, wishes: Wishes) -> tuple[dict[str, onnx.ModelP
     checks = list(parity.checks)
     if wishes.half:
         full, model = model, stored_as_half(model)
-        checks += compare_half(full, model, sample, prior, conditional=conditional, truncates=truncates)
+        halved = compare_half(full, model, sample, prior, conditional=conditional, truncates=truncates)
+        parity, checks = with_half(parity, halved), [*checks, *halved]
     graphs = {LATENTS: latents_to_onnx(prior), GENERATOR: model}
     if wishes.single_file:
         graphs[SINGLE] = single_file(graphs[LATENTS], model)
@@ -51,3 +52,15 @@ def make_graphs(trained: Trained, wishes: Wishes) -> tuple[dict[str, onnx.ModelP
         graphs[RGB] = rgb_head(model, sample)
         checks += compare_rgb(model, graphs[RGB], sample, prior, conditional=conditional, truncates=truncates)
     return graphs, replace(parity, checks=tuple(checks))
+
+
+def with_half(parity: Parity, checks: tuple[Check, ...]) -> Parity:
+    """How far the halved graph may be from torch: as far as from the full one, and that one from torch."""
+    (samples,) = (check for check in checks if check.what.startswith("samples"))
+    levels = max((int(check.largest) for check in checks if check.unit == LEVELS), default=0)
+    return replace(
+        parity,
+        max_difference=parity.max_difference + samples.largest,
+        tolerance=parity.tolerance + samples.allowed,
+        max_grey_levels=None if parity.max_grey_levels is None else parity.max_grey_levels + levels,
+    )

@@ -78,6 +78,8 @@ def prove(model: onnx.ModelProto, prior: Latents) -> None:
             f"The prior's graph does not run: {first_line(error)}. A from_words that takes the size of its batch for a "
             "number that never changes is the usual cause."
         ) from error
+    if not np.isfinite(expected).all():
+        raise ExportFailed("The prior draws latents that are NaN or infinite; nothing can be made of those.")
     for latents, batch in zip(found, np.split(expected, cuts), strict=True):
         if latents.shape != batch.shape or latents.tobytes() != batch.tobytes():
             raise ExportFailed(

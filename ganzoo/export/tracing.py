@@ -55,6 +55,8 @@ class Trace:
             return array
         if dtype == self.float64 and array.dtype == self.int64:
             return Float64(array)
+        if array.dtype == self.float32 and dtype == self.int64:
+            raise refusal("float32 becomes int64, which no two machines do alike for large numbers", EXACT)
         code = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         return self.node(array.example.astype(dtype), "Cast", array, to=code)
 
@@ -163,10 +165,12 @@ class Traced(NDArrayOperatorsMixin):
             raise refusal(f"an index is a {type(item).__name__}", "`like(words, table)[index]` reads tables")
         if item == slice(None):
             return self, axis + 1
-        example = self.example[(slice(None),) * axis + (item,)]
+        example, step = self.example[(slice(None),) * axis + (item,)], item.step or 1
+        if step < 0:
+            raise refusal("a slice goes backwards, which torch's do not", "a table of indices turns columns round")
         if axis > 0 and example.shape == self.shape:
             return self, axis + 1
-        start, stop, step = item.start or 0, LAST if item.stop is None else item.stop, item.step or 1
+        start, stop = item.start or 0, LAST if item.stop is None else item.stop
         return self.trace.node(example, "Slice", self, [start], [stop], [axis], [step]), axis + 1
 
     def reshape(self, *shape: Any) -> "Traced":
@@ -221,6 +225,8 @@ def floor_divided(x: Traced, y: Traced) -> Traced:
 
 
 def power(count: Traced) -> Traced:
+    if not ((count.example >= 0) & (count.example < len(POWERS))).all():
+        raise refusal("a shift is by less than 0 or by more than 62 places", "shift by 0 to 62 places")
     return count.trace.take(POWERS, count)
 
 

@@ -3,6 +3,7 @@
 N = batch, Z = latent size. Its latents are taken to be standard normals, and float pictures to lie in [-1, 1].
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from jaxtyping import Float32
 
 from ganzoo.core.errors import BadBundle, UsageError
 from ganzoo.latents import normals, seed_words
-from ganzoo.sampling.inputs import seeds_from
+from ganzoo.sampling.inputs import checked_latents, seeds_from
 from ganzoo.sampling.pixels import to_uint8
 from ganzoo.sampling.providers import Device, open_session
 from ganzoo.sampling.runtime import ort
@@ -40,8 +41,9 @@ class ForeignSampler:
         """
         if label is not None:
             raise UsageError(f"{self.name} does not draw by label; leave the label out.")
-        latents: Float32[np.ndarray, "batch latent"] = normals(seed_words(seeds_from(seed, count), self.size))
-        parts = [self.drawn(part) for part in np.split(latents * np.float32(truncation), self.cuts(count))]
+        normal = normals(seed_words(seeds_from(seed, count), self.size))
+        latents = checked_latents(normal * np.float64(truncation), self.size)
+        parts = [self.drawn(part) for part in np.split(latents, self.cuts(count))]
         return as_samples(np.concatenate(parts), self.name)
 
     def cuts(self, count: int) -> list[int]:
@@ -60,17 +62,24 @@ class ForeignSampler:
 
 def latents_port(session: ort.InferenceSession, name: str) -> tuple[Any, int, int | None]:
     """The input, its Z, and its batch where that is frozen. Raises BadBundle where it takes anything but latents."""
+    if "ganzoo" in session.get_modelmeta().custom_metadata_map:
+        raise BadBundle(f"{name} is part of a bundle, which says what its latents are; name the bundle's folder.")
     ports = session.get_inputs()
-    port = ports[0]
-    batch, *sizes = port.shape or [None]
-    plain = sizes and isinstance(sizes[0], int) and all(size == 1 for size in sizes[1:]) and len(sizes) in (1, 3)
-    if len(ports) != 1 or port.type != DRAWN or not plain:
+    if len(ports) != 1 or ports[0].type != DRAWN or not is_plain(ports[0].shape):
         taken = ", ".join(f"{each.name} {each.type.removeprefix('tensor')} {each.shape}" for each in ports)
         raise BadBundle(
             f"{name} takes {taken}; ganzoo draws from files with a single input, float [N, Z] or [N, Z, 1, 1], or from "
             "a bundle's folder, which says what its inputs mean."
         )
-    return port, sizes[0], batch if isinstance(batch, int) else None
+    batch, size, *_ = ports[0].shape
+    return ports[0], size, batch if isinstance(batch, int) else None
+
+
+def is_plain(shape: Sequence[Any]) -> bool:
+    """Whether it is [N, Z] or [N, Z, 1, 1], N open or at least 1."""
+    if len(shape) not in (2, 4) or any(isinstance(size, int) and size < 1 for size in shape):
+        return False
+    return isinstance(shape[1], int) and all(size == 1 for size in shape[2:])
 
 
 def as_samples(drawn: np.ndarray, name: str) -> np.ndarray:

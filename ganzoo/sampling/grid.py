@@ -27,14 +27,20 @@ def save_grid(samples: np.ndarray, path: Path, title: str | None = None, referen
     """
     if samples.ndim not in (2, 4) or not samples.size:
         raise GanzooError(f"There is nothing to draw in samples of shape {list(samples.shape)}.")
-    suffix = path.suffix.lower()
+    suffix = checked_suffix(path)
     if suffix == ".npy":
         save_array(samples, path)
         return
-    if suffix not in FORMATS:
-        raise UsageError(f"Cannot write {path.name!r}; end its name in {', '.join(FORMATS)} or .npy.")
     picture = draw_grid(samples) if samples.ndim == 4 else draw_scatter(samples, reference)
     save_picture(with_title(picture, title) if title else picture, path, FORMATS[suffix])
+
+
+def checked_suffix(path: Path) -> str:
+    """In small letters. Raises UsageError for one that names no format, and so before anything is drawn."""
+    suffix = path.suffix.lower()
+    if suffix not in (*FORMATS, ".npy"):
+        raise UsageError(f"Cannot write {str(path)!r}; end its name in {', '.join(FORMATS)} or .npy.")
+    return suffix
 
 
 def save_array(samples: np.ndarray, path: Path) -> None:

@@ -5,20 +5,23 @@ N = batch, Z = latent size.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from math import isfinite
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ganzoo.core.errors import UsageError, did_you_mean
+from ganzoo.core.errors import UsageError, did_you_mean, first_line
 from ganzoo.core.manifest import Manifest
 
 if TYPE_CHECKING:  # it takes 0.06 s, of the 0.4 of a first picture
     from jaxtyping import Float32, Int64
 
+LARGEST = float(np.finfo(np.float32).max)
+
 
 def seeds_from(seed: int, count: int) -> "Int64[np.ndarray, 'batch']":
     """`seed`, `seed` + 1, …. Raises UsageError where there would be none, or one that is no int64."""
+    seed, count = whole_number(seed, "A seed"), whole_number(count, "A count")
     if count < 1:
         raise UsageError(f"Ask for at least 1 sample, not {count}.")
     if not -(2**63) <= seed <= 2**63 - count:
@@ -28,16 +31,15 @@ def seeds_from(seed: int, count: int) -> "Int64[np.ndarray, 'batch']":
 
 def checked_seeds(seeds: Any) -> "Int64[np.ndarray, 'batch']":
     """Raises UsageError for what is no list of int64."""
-    array = np.asarray(seeds)
-    if array.ndim != 1 or array.dtype.kind not in "iu" or (array.size and array.max() > 2**63 - 1):
-        raise UsageError("Seeds are a list of whole numbers in -2^63…2^63 - 1.")
+    array = as_array(seeds, None, "Seeds")
+    if array.ndim != 1 or not array.size or array.dtype.kind not in "iu" or array.max() > 2**63 - 1:
+        raise UsageError("Seeds are a list of whole numbers in -2^63…2^63 - 1, at least one.")
     return array.astype(np.int64)
 
 
 def checked_latents(latents: Any, size: int) -> "Float32[np.ndarray, 'batch latent']":
     """Latents as the graph takes them. Raises UsageError for another shape, and for numbers that are not finite."""
-    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused below
-        array = np.ascontiguousarray(latents, np.float32)
+    array = as_array(latents, np.float32, "Latents")
     if array.ndim != 2 or array.shape[1] != size or not len(array):
         raise UsageError(f"This bundle takes latents float32 [N, {size}], N at least 1, not {list(array.shape)}.")
     if not np.isfinite(array).all():
@@ -66,8 +68,8 @@ def label_number(label: int | str, count: int, names: Sequence[str]) -> int:
     """A class's number, for its number or its name. Raises UsageError where there is no such class."""
     if isinstance(label, str) and label in names:
         return names.index(label)
-    with suppress(ValueError):
-        number = int(label)
+    with suppress(ValueError, TypeError):
+        number = int(label) if isinstance(label, str) else index(label)
         if 0 <= number < count:
             return number
     known = f"; {did_you_mean(str(label), names)}" if names else "."
@@ -79,16 +81,33 @@ def checked_labels(labels: Any, count: int, manifest: Manifest) -> "Int64[np.nda
     classes = manifest.sample.num_classes
     if not manifest.conditional:
         raise UsageError(f"{manifest.name} does not draw by label; leave the labels out.")
-    array = np.asarray([] if labels is None else labels)
+    array = as_array([] if labels is None else labels, None, "Labels")
     if array.shape != (count,) or array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= classes:
         raise UsageError(f"{manifest.name} draws by label; give {count} whole numbers in 0…{classes - 1}.")
     return array.astype(np.int64)
 
 
 def checked_truncation(truncation: float, manifest: Manifest) -> float:
-    """Raises UsageError where it is not finite, or the model has none and it is not 1."""
-    if not isfinite(truncation):
+    """Raises UsageError where it is not finite in float32, or the model has none and it is not 1."""
+    if not abs(truncation) <= LARGEST:
         raise UsageError(f"Truncation is a number, mostly in 0…1, and 1 for none; not {truncation}.")
     if manifest.truncation == "none" and truncation != 1:
         raise UsageError(f"{manifest.name} has no truncation, as its latents cannot be scaled; leave it out.")
     return truncation
+
+
+def whole_number(value: Any, what: str) -> int:
+    """An int, for one of any kind. Raises UsageError for all else."""
+    try:
+        return index(value)
+    except TypeError as error:
+        raise UsageError(f"{what} is a whole number, not {value!r}.") from error
+
+
+def as_array(values: Any, dtype: Any, what: str) -> np.ndarray:
+    """Raises UsageError for text, and for rows of unlike length."""
+    try:
+        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused later
+            return np.ascontiguousarray(values, dtype) if dtype else np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{what} are an array of numbers, and what was given is none: {first_line(error)}.") from error

@@ -9,6 +9,7 @@ import numpy as np
 from ganzoo.core.errors import BadBundle
 from ganzoo.core.files import sha256
 from ganzoo.core.manifest import GENERATOR, LATENTS, Manifest
+from ganzoo.core.specs import SampleSpec
 from ganzoo.sampling.runtime import ort
 
 Ports = Mapping[str, Sequence[Any]]  # name → sizes: a number where the graph fixes it
@@ -21,7 +22,8 @@ def check_files(folder: Path, files: dict[str, str]) -> None:
             raise BadBundle(f"The manifest of {folder} does not name {name}; export it again.")
     for name, digest in files.items():
         path = folder / name
-        if Path(name).name != name:  # a manifest may come from anyone, and has no business elsewhere
+        # A manifest may come from anyone, and has no business elsewhere.
+        if Path(name).name != name or not name.isprintable():
             raise BadBundle(f"The manifest of {folder} names {name!r}, outside of the bundle; do not use it.")
         try:
             found = sha256(path)
@@ -39,7 +41,7 @@ def check_latents_graph(session: ort.InferenceSession, manifest: Manifest) -> No
 
 def check_generator_graph(session: ort.InferenceSession, manifest: Manifest) -> str:
     """The name of the output to ask for. Raises BadBundle where the graph is not what the manifest describes."""
-    name, (shape, _) = output_name(manifest), output_of(manifest)
+    name, (shape, _) = output_name(manifest.sample), output_of(manifest)
     inputs: dict[str, tuple[int, ...] | None] = {"latents": (manifest.latent_size,)}
     if manifest.conditional:
         inputs["label"] = ()
@@ -81,8 +83,9 @@ def agree(found: Sequence[Any], expected: tuple[int, ...] | None) -> bool:
     return all(not isinstance(a, int) or a == b for a, b in zip(found[1:], expected, strict=True))
 
 
-def output_name(manifest: Manifest) -> str:
-    return "images" if manifest.sample.is_picture else "samples"
+def output_name(sample: SampleSpec) -> str:
+    """What a generator's graph gives to people."""
+    return "images" if sample.is_picture else "samples"
 
 
 def output_of(manifest: Manifest) -> tuple[tuple[int, ...], Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganzoo.core.errors import BadBundle, GanzooError, first_line
+from ganzoo.core.errors import BadBundle, GanzooError, UsageError, first_line
 from ganzoo.core.manifest import GENERATOR, LATENTS, Manifest, read_manifest
 from ganzoo.sampling.inputs import (
     checked_labels,
@@ -91,8 +91,11 @@ class Sampler:
         if self.manifest.truncation == "input":
             inputs["truncation"] = np.array(psi, np.float32)
         elif psi != 1:
-            inputs["latents"] = inputs["latents"] * np.float32(psi)
-        return in_parts(self.session, self.output, inputs, output_of(self.manifest))
+            inputs["latents"] = checked_latents(inputs["latents"] * np.float64(psi), self.manifest.latent_size)
+        samples = in_parts(self.session, self.output, inputs, output_of(self.manifest))
+        if not np.isfinite(samples).all():
+            raise UsageError("Some samples are NaN or infinite: these latents, or this truncation, are too large.")
+        return samples
 
     def check_latents(self) -> None:
         """Raises BadBundle unless the latents here and now are those that were drawn at export."""

@@ -153,7 +153,7 @@ def load_average(path: Path, generator: nn.Module, part: str = "average") -> int
     try:
         generator.load_state_dict(under(part, values))
     except RuntimeError as error:
-        raise BadRun(f"{path} does not fit the run's settings: {error}") from error
+        raise BadRun(f"{path} does not fit the run's settings: {first_line(error)}") from error
     return step
 
 

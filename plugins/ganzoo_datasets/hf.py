@@ -33,26 +33,26 @@ def open_hf(_source: Source, options: HfOptions) -> Data:
     labels, classes = labels_of(table, options)
     column = table.select_columns([images]).cast_column(images, datasets.Image(decode=False))
     how = PictureFolderOptions(size=options.size, channels=options.channels, crop=options.crop)
-    rows = HfRows(column, images, options.name, how, (options.channels, options.size, options.size))
+    rows = HfRows(column, images, options.repository, how, (options.channels, options.size, options.size))
     if not options.size:
-        rows = HfRows(column, images, options.name, how, rows.pixels(0).shape)
+        rows = HfRows(column, images, options.repository, how, rows.pixels(0).shape)
     return Data(rows, labels, classes)
 
 
 def loaded(options: HfOptions) -> Any:
     """The split, of which nothing has been decoded yet."""
-    if not options.name:
-        raise BadSetting("Say which data set of the Hugging Face Hub, or which folder: --set dataset.name=NAME.")
+    if not options.repository:
+        raise BadSetting("Say which data set of the Hugging Face Hub, or which folder: --dataset hf:NAME.")
     try:
-        table = datasets.load_dataset(options.name, options.config or None, split=options.split)
+        table = datasets.load_dataset(options.repository, options.config or None, split=options.split)
     except (OSError, ValueError, RuntimeError, DatasetsError) as error:
         said = str(error).strip().splitlines()[0].rstrip(".")
         raise BadData(
-            f"The package datasets cannot read {options.name!r}: {said}; see dataset.name, dataset.config and "
-            "dataset.split."
+            f"The package datasets cannot read {options.repository!r}: {said}; see dataset.repository, dataset.config "
+            "and dataset.split."
         ) from error
     if not len(table):
-        raise BadData(f"The split {options.split!r} of {options.name!r} is empty.")
+        raise BadData(f"The split {options.split!r} of {options.repository!r} is empty.")
     return table.select(range(min(options.limit, len(table)))) if options.limit else table
 
 
@@ -63,7 +63,7 @@ def image_column(table: Any, options: HfOptions) -> str:
     if len(wanted) == 1 and wanted[0] in found:
         return wanted[0]
     raise BadSetting(
-        f"Say with --set dataset.image_column=NAME which column of {options.name!r} holds the pictures; "
+        f"Say with --set dataset.image_column=NAME which column of {options.repository!r} holds the pictures; "
         f"those that do are: {', '.join(found) or 'none'}."
     )
 
@@ -75,8 +75,9 @@ def labels_of(table: Any, options: HfOptions) -> tuple[NDArray[np.int64] | None,
         return None, ()
     name = options.label_column or found[0]
     if name not in table.features:
-        raise BadSetting(f"{options.name!r} has no column {name!r}; its columns are: {', '.join(table.features)}.")
-    what = f"The labels in the column {name!r} of {options.name!r}"
+        known = ", ".join(table.features)
+        raise BadSetting(f"{options.repository!r} has no column {name!r}; its columns are: {known}.")
+    what = f"The labels in the column {name!r} of {options.repository!r}"
     values = np.asarray(table[name][:])
     labels, classes = numbered(values, len(table), f"{what} (--set dataset.label_column=none leaves them out)")
     return (values.astype(np.int64), tuple(table.features[name].names)) if name in found else (labels, classes)

@@ -67,7 +67,7 @@ class TableOptions:
 class HfOptions:
     """Pictures that the package `datasets` reads, from the Hugging Face Hub or a local folder."""
 
-    name: str = ""  # of the data set on the Hub, or a local folder; it has to be given
+    repository: str = ""  # of the data set on the Hub, or a local folder: what stands behind `hf:`
     config: str = ""  # which of its configurations, where there are several
     split: str = "train"
     image_column: str = ""  # "" = the only one that holds pictures

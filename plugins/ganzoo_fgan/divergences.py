@@ -46,7 +46,7 @@ ESTIMATES: dict[Divergence, Estimate] = {
     # f(u) = u log u; V* = 1 + log(p/q)
     "kl": Estimate(lambda v: v, lambda v: steep(v - 1)),
     # f(u) = -log u; V* = log(p/q)
-    "reverse-kl": Estimate(lambda v: -steep(-v), lambda v: v - 1),
+    "reverse-kl": Estimate(lambda v: -steep(-v), lambda v: v - 1, is_log_odds=True),
     # f(u) = (u - 1)²; V* = 2 (p/q - 1)
     "pearson": Estimate(lambda v: v, lambda v: v.square() / 4 + v),
     # f(u) = (√u - 1)²; V* = ½ log(p/q)

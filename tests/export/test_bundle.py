@@ -24,6 +24,7 @@ from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.specs import SampleSpec
 from ganzoo.export import bundle as module
 from ganzoo.export.bundle import Trained, export
+from ganzoo.export.graphs import Wishes
 from ganzoo.export.latents_file import latents_to_onnx
 from ganzoo.sampling.pixels import to_uint8
 from ganzoo.sampling.sampler import Sampler
@@ -164,11 +165,42 @@ def test_force_never_replaces_what_is_no_bundle(make: Callable[[Path], None], ru
     assert (tmp_path / "precious").exists()
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/tmp", "a/"])
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/tmp", "a/", ".hidden", "a\tb", "a\0b"])
 def test_a_name_is_no_path(name: str, run: RunFolder, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is no folder's name"):
         export(run, tmp_path / "out", name, force=True)
     assert not (tmp_path / "out").exists()
+
+
+def test_of_two_exports_at_once_to_one_name_the_second_is_refused(
+    bundle: Path, run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one ends while this one is being written."""
+    write = module.write_bundle
+
+    def overtaken(*parts: Any) -> None:
+        write(*parts)
+        shutil.copytree(bundle, tmp_path / "digits")
+
+    monkeypatch.setattr(module, "write_bundle", overtaken)
+    with pytest.raises(UsageError, match="digits exists; choose another --name"):
+        export(run, tmp_path, "digits")
+    assert contents(tmp_path / "digits") == contents(bundle)
+    assert [path.name for path in tmp_path.iterdir()] == ["digits"]
+
+
+def test_a_name_that_is_too_long_is_refused_in_a_sentence(run: RunFolder, tmp_path: Path) -> None:
+    for length in (251, 300):  # with what an unfinished folder is called, and by itself
+        with pytest.raises(GanzooError, match=r"File name too long\. Choose another place"):
+            export(run, tmp_path, "n" * length)
+
+
+def test_halved_weights_are_as_far_from_torch_as_both_steps_together(run: RunFolder, tmp_path: Path) -> None:
+    halved = read_manifest(export(run, tmp_path, "half", wishes=Wishes(half=True)))
+    (step,) = [check for check in halved.parity.checks if check.what == "samples of float16 and float32 weights"]
+    assert halved.stored_as == "float16"
+    assert step.largest > 0
+    assert halved.parity.tolerance >= halved.parity.max_difference >= step.largest
 
 
 def break_the_card(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -218,6 +218,11 @@ def aliased(words: Words) -> Values:
         (lambda words: normals(words) * (1.0 / len(words)), "batch of 1 .* its own words"),
         (lambda words: scaled((words & 0xFFFF) - (words & 0xFFFF).sum(0), 1.0), "batch of 1 .* its own words"),
         (aliased, "changed under a second name"),
+        (lambda words: namespace(words).asarray(normals(words), dtype=np.int64), "float32 becomes int64"),
+        (lambda words: scaled(words << (words & 63), 1.0), "shift by 0 to 62 places"),
+        (lambda words: scaled(words >> ((words & 3) - 1), 1.0), "shift by 0 to 62 places"),
+        (lambda words: like(words, np.array([np.inf], np.float32))[words * 0], "NaN or infinite"),
+        (lambda words: uniforms(words[:, ::-1]), "a slice goes backwards"),
     ],
 )
 def test_a_prior_that_cannot_be_a_graph_is_refused_and_told_why(from_words: Callable[[Words], Any], said: str) -> None:

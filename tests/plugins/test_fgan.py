@@ -300,7 +300,7 @@ def test_an_unknown_divergence_is_answered_by_those_that_there_are() -> None:
 
 @each_name
 def test_only_log_odds_are_watched_as_logits(name: Divergence) -> None:
-    assert loss_of(name).logits_are_scores is (name not in ("jensen-shannon", "gan"))
+    assert loss_of(name).logits_are_scores is (name not in ("reverse-kl", "jensen-shannon", "gan"))
 
 
 def test_the_recipe_names_its_divergence() -> None:

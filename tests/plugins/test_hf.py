@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from reading import draw, read
 
+import ganzoo
 import ganzoo_datasets
 from ganzoo.core.errors import BadData, BadSetting, GanzooError
 from ganzoo.data.check import digest
@@ -41,7 +42,7 @@ def animals(tmp_path: Path) -> Path:
 
 
 def hf(name: Path | str, stream: str = "auto", **options: Any) -> Any:
-    return read("hf", stream=stream, name=str(name), **options)
+    return read("hf", stream=stream, repository=str(name), **options)
 
 
 def colours(data: Any) -> list[list[int]]:
@@ -63,6 +64,16 @@ def as_parquet(package: Any, folder: Path, columns: dict[str, Any], **features: 
 
 def pictures(*colours: Any, size: tuple[int, int] = (4, 4)) -> list[Image.Image]:
     return [Image.new("RGB", size, colour) for colour in colours]
+
+
+def test_a_run_names_its_data_behind_a_colon(package: Any, animals: Path, tmp_path: Path) -> None:
+    """From the command's words to a run that has trained on them."""
+    settings = {"dataset.size": 8, "batch_size": 2, "generator.width": 4, "discriminator.width": 4}
+    run = ganzoo.train(
+        "dcgan-small", dataset=f"hf:{animals}", settings=settings, steps=1, out=tmp_path / "runs", quiet=True
+    )
+    assert run.config().dataset.options["repository"] == str(animals)
+    assert run.facts()["data"]["classes"] == ["cat", "dog"]
 
 
 def test_a_folder_of_pictures_is_read_with_its_classes(package: Any, animals: Path) -> None:
@@ -205,10 +216,10 @@ def test_a_name_that_nothing_has_is_told_in_one_sentence(package: Any, animals: 
         (animals, {"config": "absent"}),
     ]
     for name, options in cases:
-        with pytest.raises(BadData, match=r"datasets cannot read .*dataset\.name, dataset\.config") as raised:
+        with pytest.raises(BadData, match=r"datasets cannot read .*dataset\.repository, dataset\.config") as raised:
             hf(name, **options)
         assert "\n" not in str(raised.value)
-    with pytest.raises(BadSetting, match=r"--set dataset\.name=NAME"):
+    with pytest.raises(BadSetting, match="--dataset hf:NAME"):
         read("hf")
 
 

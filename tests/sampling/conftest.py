@@ -49,13 +49,13 @@ def make_manifest(folder: Path, shape: tuple[int, ...]) -> Manifest:
         dataset=DatasetFacts(name="none", source="none", licence="CC0", samples=1, digest="0"),
         training=TrainingFacts(run="none", step=1, seed=0, weights="raw"),
         parity=Parity(batch_sizes=(1,), max_difference=0.0, tolerance=1e-4, max_grey_levels=None),
-        self_test=SelfTest(seeds=(), latents_sha256="", stride=1, samples="", tolerance=0.0),
+        self_test=SelfTest(seeds=(0,), latents_sha256="", stride=1, samples="", tolerance=0.0),
         versions={},
     )
     latents = prior.from_words(seed_words(np.array(SEEDS, np.int64), prior.words))
     samples = np.tanh(latents @ weights(shape)).reshape(len(SEEDS), *shape)
     drawn = to_uint8(samples) if len(shape) == 3 else samples
-    return dataclasses.replace(manifest, self_test=expected_of(manifest, latents, drawn))
+    return dataclasses.replace(manifest, self_test=expected_of(manifest.sample, latents, drawn))
 
 
 BundleMaker = Callable[..., Path]

@@ -69,12 +69,20 @@ def test_a_frozen_batch_is_filled_up(tmp_path: Path) -> None:
         {"z": (FLOAT, ["N", "Z"])},
         {"seed": (INT64, ["N"])},
         {"z": (FLOAT, ["N"])},
+        {"z": (FLOAT, ["N", 0])},
     ],
 )
 def test_other_inputs_than_latents_are_named(tmp_path: Path, inputs: dict[str, Any]) -> None:
     path = write(tmp_path / "a.onnx", inputs, (-1, 12))
     with pytest.raises(BadBundle, match=rf"a\.onnx takes {next(iter(inputs))} .*a single input, float \[N, Z\]"):
         ForeignSampler(path, "cpu")
+
+
+def test_what_a_foreign_file_draws_too_large_for_float32_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.onnx", {"z": (FLOAT, ["N", 12])}, (-1, 12))
+    for truncation in (float("nan"), 1e39):
+        with pytest.raises(UsageError, match="finite"):
+            ForeignSampler(path, "cpu").sample(1, truncation=truncation)
 
 
 @pytest.mark.parametrize(("shape", "kind"), [((-1, 12, 1, 1), FLOAT), ((-1, 12), INT64), ((-1, 3, 4), FLOAT)])

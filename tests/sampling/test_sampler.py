@@ -187,7 +187,7 @@ def test_every_file_of_the_manifest_is_checked(make_bundle: MakeBundle) -> None:
         Sampler(bundle)
 
 
-@pytest.mark.parametrize("name", ["../outside", "/etc/hostname", "a/b"])
+@pytest.mark.parametrize("name", ["../outside", "/etc/hostname", "a/b", "a\0b"])
 def test_a_manifest_cannot_reach_outside_of_its_folder(make_bundle: MakeBundle, name: str) -> None:
     bundle = make_bundle()
     path = bundle / "manifest.json"
@@ -305,10 +305,59 @@ def test_truncation_is_the_graph_s_input_where_it_has_one(make_bundle: MakeBundl
         Sampler(make_bundle((6,), graph=model))
 
 
-@pytest.mark.parametrize("truncation", [float("nan"), float("inf")])
+@pytest.mark.parametrize("truncation", [float("nan"), float("inf"), 1e39, 10**400])
 def test_a_truncation_that_is_no_number_is_refused(make_bundle: MakeBundle, truncation: float) -> None:
     with pytest.raises(UsageError, match="mostly in 0…1"):
         Sampler(make_bundle()).sample(1, truncation=truncation)
+
+
+def test_what_is_too_large_for_float32_is_no_sample(make_bundle: MakeBundle) -> None:
+    """samples = latents × 10: finite latents, and infinite samples."""
+    port = helper.make_tensor_value_info("latents", TensorProto.FLOAT, ["N", 6])
+    output = helper.make_tensor_value_info("samples", TensorProto.FLOAT, ["N", 6])
+    ten = helper.make_tensor("ten", TensorProto.FLOAT, [], [10.0])
+    graph = helper.make_graph([helper.make_node("Mul", ["latents", "ten"], ["samples"])], "m", [port], [output], [ten])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    sampler = Sampler(make_bundle((6,), graph=model))
+    with pytest.raises(UsageError, match="Latents must be finite"):
+        sampler.sample(9, truncation=3e38)
+    with pytest.raises(UsageError, match="Some samples are NaN or infinite"):
+        sampler.generate(np.full((1, 6), 3e38))
+
+
+@pytest.mark.parametrize(("count", "seed"), [(1.5, 0), (2, 0.5), ("2", 0), (None, 0), (2, [1])])
+def test_counts_and_seeds_that_are_no_whole_numbers_are_refused(make_bundle: MakeBundle, count: Any, seed: Any) -> None:
+    with pytest.raises(UsageError, match="is a whole number, not"):
+        Sampler(make_bundle()).sample(count, seed)
+
+
+def test_whole_numbers_of_numpy_are_as_good_as_python_s(make_bundle: MakeBundle) -> None:
+    sampler = Sampler(make_bundle())
+    np.testing.assert_array_equal(sampler.sample(np.int32(2), np.int32(7)), sampler.sample(2, 7))
+
+
+@pytest.mark.parametrize("values", [[[1.0], [2.0, 3.0]], [["a"] * 6], [None]])
+def test_arrays_that_are_none_are_refused(make_bundle: MakeBundle, values: Any) -> None:
+    with pytest.raises(UsageError, match=r"Latents are an array of numbers|\[N, 6\]"):
+        Sampler(make_bundle()).generate(values)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"stride": 0}, {"stride": -1}, {"seeds": []}, {"seeds": [2**64]}, {"seeds": ["0"]}, {"tolerance": -1}]
+)
+def test_a_self_test_that_makes_no_sense_is_a_bad_bundle(make_bundle: MakeBundle, changes: dict[str, Any]) -> None:
+    bundle = make_bundle()
+    path = bundle / "manifest.json"
+    content = json.loads(path.read_text("utf-8"))
+    content["self_test"] |= changes
+    path.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(BadBundle, match=r"damaged|no int64"):
+        Sampler(bundle)
+
+
+def test_a_newer_bundle_asks_for_a_newer_ganzoo(make_bundle: MakeBundle) -> None:
+    with pytest.raises(BadBundle, match="has format 3, and this ganzoo reads format 2; install a newer ganzoo"):
+        Sampler(make_bundle(format=3))
 
 
 def test_truncation_is_refused_where_latents_cannot_be_scaled(make_bundle: MakeBundle) -> None:

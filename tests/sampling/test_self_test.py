@@ -63,8 +63,8 @@ def test_large_pictures_are_kept_in_part_and_small_ones_whole(make_bundle: MakeB
 
 def test_points_may_differ_in_proportion_to_the_largest(make_bundle: MakeBundle) -> None:
     latents, manifest = np.zeros((6, 2), np.float32), read_manifest(make_bundle((2,)))
-    assert expected_of(manifest, latents, latents).tolerance == 1e-4
-    assert expected_of(manifest, latents, latents - 50).tolerance == pytest.approx(5e-3)
+    assert expected_of(manifest.sample, latents, latents).tolerance == 1e-4
+    assert expected_of(manifest.sample, latents, latents - 50).tolerance == pytest.approx(5e-3)
 
 
 @pytest.mark.parametrize("samples", ["not base64!", "", b64encode(b"short").decode()])

@@ -1,0 +1,48 @@
+"""What can be set of each metric, as `ganzoo evaluate --set METRIC.OPTION=VALUE`."""
+
+from dataclasses import dataclass
+
+from ganzoo.api import Count, Natural
+
+
+@dataclass(frozen=True, slots=True)
+class KernelOptions:
+    """Subsets, so that the work grows with their number and not with all samples squared."""
+
+    subsets: Count = 100
+    subset_size: Natural = 0  # samples; 0 = 1,000, or half of the samples where there are fewer than twice as many
+
+
+@dataclass(frozen=True, slots=True)
+class PrecisionRecallOptions:
+    """The paper's number of neighbours."""
+
+    neighbours: Count = 3
+
+
+@dataclass(frozen=True, slots=True)
+class DensityCoverageOptions:
+    """The paper's number of neighbours."""
+
+    neighbours: Count = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ParzenOptions:
+    """The width of the windows is chosen, and cannot be set: a wrong one says nothing of the model."""
+
+    validation: Count = 1000  # real samples that choose the width; at most half of them
+
+
+@dataclass(frozen=True, slots=True)
+class ModesOptions:
+    """The published protocol's number of samples."""
+
+    samples: Count = 2500
+
+
+@dataclass(frozen=True, slots=True)
+class NearestOptions:
+    """Few enough that a search through all training samples ends soon; a share of so many is known to 1 %."""
+
+    samples: Count = 2500

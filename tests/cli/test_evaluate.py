@@ -1,0 +1,166 @@
+"""`ganzoo evaluate`: runs, bundles and data sets, and what is said of bad input."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import Refused, ganzoo
+
+from ganzoo.core.run_folder import RunFolder
+from ganzoo.evaluation import classifier, targets
+from ganzoo.evaluation.scores import Score, difference, read_scores
+from ganzoo.sampling.sampler import Sampler
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Classifiers that have learnt for a moment."""
+    monkeypatch.setitem(classifier.SETTINGS, "updates", 150)
+
+
+def scores(here: Path, *words: str) -> dict[str, Score]:
+    """By name, without the extractor's."""
+    done = ganzoo("evaluate", *words, "--json", str(here / "scores.json"))
+    assert done.exit_code == 0, done.output
+    return {score.name.partition("[")[0]: score for score in read_scores(here / "scores.json")}
+
+
+def test_a_run_and_its_bundle_have_the_same_scores(here: Path, made: Path) -> None:
+    """To 3 digits; drawn by torch and by onnxruntime."""
+    run = scores(here, str(made / "runs" / "vanilla-mlp-001"), "--samples", "200")
+    bundle = scores(here, str(made / "exported_models" / "vanilla-mlp-001"), "--samples", "200")
+
+    assert {"FD", "KD", "precision", "density", "classifier score", "log-likelihood", "copies"} <= set(run)
+    assert list(run) == list(bundle)
+    for name, score in run.items():
+        np.testing.assert_allclose(bundle[name].value, score.value, rtol=2e-3, atol=2e-3)
+    assert abs(difference(run["FD"], bundle["FD"])) <= 2e-3 * float(np.max(run["FD"].value))
+
+
+def test_real_samples_score_as_the_floor_and_worse_where_classes_are_missing(here: Path) -> None:
+    whole = scores(here, "digits")
+    some = scores(here, "digits", "--classes", "0,1,2")
+
+    assert all(score.value == score.floor for score in whole.values())
+    assert float(some["FD"].value) > 2 * float(some["FD"].floor)
+    assert float(some["recall"].value) < float(some["recall"].floor) - 0.2
+    assert float(some["coverage"].value) < 0.5
+    assert some["FD"].provenance.target == "digits, classes 0, 1, 2"
+
+
+def test_every_score_says_where_it_comes_from(here: Path) -> None:
+    found = scores(here, "digits", "--samples", "100", "--seed", "4", "--metrics", "frechet-distance,diversity")
+
+    assert list(found) == ["FD", "mean distance"]
+    source = found["FD"].provenance
+    assert found["FD"].name == f"FD[digits-cnn@{source.extractor_hash[:8]}]"
+    assert (source.generated, source.real, source.floor, source.seed) == (100, 100, 100, 4)
+    assert source.extractor_accuracy is not None
+    assert source.extractor_accuracy > 0.5
+    assert {"ganzoo", "torch", "numpy", "scikit-learn"} <= set(source.versions)
+    assert (found["mean distance"].provenance.extractor, found["mean distance"].provenance.training) == ("", 1697)
+    assert "FID" not in (here / "scores.json").read_text()
+    assert json.loads((here / "scores.json").read_text())["command"].startswith("ganzoo")
+
+
+def test_the_table_shows_value_floor_and_origin(here: Path) -> None:
+    done = ganzoo("evaluate", "digits", "--samples", "50", "--metrics", "frechet-distance,classifier")
+
+    assert done.exit_code == 0
+    assert done.stdout.split()[:4] == ["score", "value", "floor", "samples"]
+    assert "\nFD[digits-cnn@" in done.stdout
+    assert ": 50 samples, seed 0, against 50 of digits" in done.stdout
+    assert "% of the pictures that it did not learn from" in done.stdout
+    assert "shares" not in done.stdout
+
+
+def test_points_are_scored_by_what_fits_them(here: Path) -> None:
+    found = scores(here, "ring", "--samples", "300", "--set", "dataset.samples=2000")
+
+    assert {score.provenance.metric for score in found.values()} == {"diversity", "modes", "nearest", "parzen"}
+    assert found["covered"].value == 8
+    assert found["high quality"].value == found["high quality"].floor
+
+
+def test_own_pictures_without_labels_are_compared_by_pixels(here: Path, made: Path) -> None:
+    """A bundle against data that it was not trained on, which is said."""
+    np.save(here / "own.npy", np.random.default_rng(0).integers(0, 255, (80, 8, 8, 1), np.uint8))
+    bundle, own = str(made / "exported_models" / "vanilla-mlp-001"), ["--against", "npz", "--data", "own.npy"]
+
+    done = ganzoo("evaluate", bundle, *own)
+
+    assert done.exit_code == 0, done.output
+    assert "FD[pixels]" in done.stdout
+    assert "classifier" not in done.stdout
+    assert "these data are not those that the model was trained on (digits, " in done.stderr
+
+
+def test_pictures_are_rounded_to_bytes_once(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run's by `to_uint8`, as every picture of ganzoo's, and a bundle's by its graph; to one grey level the same."""
+    folder = made / "runs" / "vanilla-mlp-001"
+    run = targets.model_of_run(RunFolder(folder), "cpu").draw(300, 7).samples
+    bundle = made / "exported_models" / "vanilla-mlp-001"
+    drawn = targets.model_of_bundle(bundle, "cpu").draw(300, 7).samples
+    np.testing.assert_array_equal(drawn, Sampler(bundle, "cpu").sample(300, seed=7))
+    assert run.dtype == drawn.dtype == np.uint8
+    assert np.abs(run.astype(int) - drawn).max() <= 1
+
+    monkeypatch.setattr(targets, "to_uint8", lambda samples: np.full((len(samples), 1, 1, 1), 9, np.uint8))
+    assert set(targets.model_of_run(RunFolder(folder), "cpu").draw(300, 7).samples.ravel()) == {9}
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["digit"], "There is no run, no bundle and no data set 'digit'; of data sets, did you mean 'digits'?"),
+        (["digits", "--metrics", "frechet"], "No metric is called 'frechet'; did you mean 'frechet-distance'?"),
+        (["ring", "--metrics", "frechet-distance"], "frechet-distance judges pictures, and ring holds points"),
+        (["digits", "--metrics", "modes"], "modes counts modes whose places are known, and those of digits are not"),
+        (["digits", "--features", "pixel"], "There are no features 'pixel'; did you mean 'pixels'?"),
+        (["digits", "--features", "onnx:gone.onnx"], "There is no file gone.onnx"),
+        (["digits", "--set", "parsen.validation=3"], "'parsen.validation'; write METRIC.OPTION, and did you mean"),
+        (["digits", "--metrics", "parzen", "--set", "parzen.width=1"], "There is no setting 'parzen.width'"),
+        (["digits", "--split", "test"], "There is no setting 'dataset.split'"),
+        (["digits", "--against", "ring"], "digits has samples of shape [1, 8, 8], and ring of [2]"),
+        (["digits", "--classes", "ten"], "There is no class 'ten'"),
+        (
+            ["digits", "--samples", "3", "--features", "pixels", "--metrics", "precision-recall"],
+            "3 samples have no 3 neighbours each; use more --samples, or fewer neighbours.",
+        ),
+        (
+            [
+                "digits",
+                "--features",
+                "pixels",
+                "--metrics",
+                "kernel-distance",
+                "--set",
+                "kernel-distance.subset_size=900",
+            ],
+            "Subsets of 900 cannot be drawn from 898 samples",
+        ),
+    ],
+)
+def test_what_cannot_be_scored_is_said_in_a_sentence(
+    here: Path, refused: Refused, words: list[str], problem: str
+) -> None:
+    done = ganzoo("evaluate", *words)
+
+    assert problem in refused(done.exit_code, "evaluate", *words).stderr
+    assert done.exit_code in (1, 2)
+
+
+def test_a_metric_that_needs_labels_says_so(here: Path, refused: Refused) -> None:
+    np.save(here / "own.npy", np.zeros((20, 8, 8, 1), np.uint8))
+
+    done = refused(1, "evaluate", "npz", "--data", "own.npy", "--metrics", "classifier")
+
+    assert "classifier needs labels, and npz has none" in done.stderr
+
+
+def test_models_and_folders_that_are_none_are_refused(here: Path, made: Path, refused: Refused) -> None:
+    assert "neither a run nor a bundle" in refused(2, "evaluate", ".").stderr
+    run = str(made / "runs" / "vanilla-mlp-001")
+    assert "--classes chooses among the samples of a data set" in refused(2, "evaluate", run, "--classes", "1").stderr
+    assert "samples of shape [1, 8, 8], and ring of [2]" in refused(1, "evaluate", run, "--against", "ring").stderr
