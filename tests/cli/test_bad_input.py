@@ -197,8 +197,10 @@ def test_a_file_in_the_way_of_the_runs_is_kept(here: Path, refused: Refused) -> 
     assert contents(here) == {"mine": b"precious"}
 
 
+# Python would leave the bytecode of what it imports under the limit cut off, for everyone after it.
 LIMITED = """
 import resource, sys
+sys.dont_write_bytecode = True
 from ganzoo.cli import main
 limit = int(sys.argv.pop(1))
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

@@ -147,8 +147,10 @@ def test_a_checkpoint_of_other_networks_is_refused(tmp_path: Path) -> None:
         train_toy(tmp_path, toy_config(steps=20), players=Players(nn.Linear(2, 2), nn.Linear(2, 1)))
 
 
+# Python would leave the bytecode of what it imports under the limit cut off, for everyone after it.
 FULL_DISK = """
 import resource, sys
+sys.dont_write_bytecode = True
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from toys import toy_config, train_toy
