@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -177,6 +178,14 @@ def settle(_worker: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":  # elsewhere torch looks for the parent every few seconds
         ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if is_orphan():  # the run was gone before the signal was asked for, and none would ever come
+            os._exit(1)
+
+
+def is_orphan() -> bool:
+    """Whether the run that started this process has ended. A fork server is the parent of its processes, and ends them."""
+    run = multiprocessing.parent_process()
+    return run is not None and multiprocessing.get_start_method() != "forkserver" and os.getppid() != run.pid
 
 
 @contextlib.contextmanager

@@ -375,6 +375,37 @@ def test_workers_die_with_the_run_and_say_nothing(then: str, stop: int | None, e
     assert "Process" not in said
 
 
+LATE = """
+import multiprocessing, os, time
+from ganzoo.training.streaming import settle
+
+def worker(run):
+    while os.getppid() == run:
+        time.sleep(0.01)
+    settle(0)
+    time.sleep(60)
+
+process = multiprocessing.get_context("fork").Process(target=worker, args=(os.getpid(),))
+process.start()
+print(process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
+def test_a_worker_that_starts_when_its_run_is_already_gone_ends() -> None:
+    with subprocess.Popen([sys.executable, "-c", LATE], stdout=subprocess.PIPE, text=True, start_new_session=True) as run:
+        assert run.stdout is not None
+        late = int(run.stdout.readline())
+        try:
+            run.kill()
+            run.wait(PATIENCE)
+            wait_until_gone([late])
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
+
+
 # What is streamed
 
 
