@@ -183,7 +183,7 @@ def settle(_worker: int) -> None:
 
 
 def is_orphan() -> bool:
-    """Whether the run that started this process has ended. A fork server is the parent of its processes, and ends them."""
+    """Whether the run that started this process has ended. Processes of a fork server are ended by that."""
     run = multiprocessing.parent_process()
     return run is not None and multiprocessing.get_start_method() != "forkserver" and os.getppid() != run.pid
 

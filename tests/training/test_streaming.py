@@ -394,7 +394,8 @@ time.sleep(60)
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
 def test_a_worker_that_starts_when_its_run_is_already_gone_ends() -> None:
-    with subprocess.Popen([sys.executable, "-c", LATE], stdout=subprocess.PIPE, text=True, start_new_session=True) as run:
+    command = [sys.executable, "-c", LATE]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as run:
         assert run.stdout is not None
         late = int(run.stdout.readline())
         try:
