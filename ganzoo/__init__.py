@@ -40,7 +40,7 @@ def train(
     `top` are top-level settings (`steps=2000, seed=1, dataset="mnist"`), `settings` are any by their dotted keys
     (`{"generator.width": 32}`). Raises ganzoo.api.GanzooError with a sentence that says what to do.
     """
-    from ganzoo.training import session
+    from ganzoo import session
     from ganzoo.training.display import Display
 
     changes = [(key.split("."), value) for key, value in {**top, **(settings or {})}.items()]
@@ -63,7 +63,7 @@ def resume(
     `data` is where your own folder or file lies now, if it was moved. `settings` may be those that do not change the
     run's algorithm: `steps`, `epochs` or `minutes` give it another length.
     """
-    from ganzoo.training import session
+    from ganzoo import session
     from ganzoo.training.display import Display
 
     changes, own = [([key], value) for key, value in settings.items()], Path(data) if data is not None else None

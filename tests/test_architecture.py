@@ -183,7 +183,7 @@ def test_no_file_postpones_its_annotations_or_its_work() -> None:
 
 def test_the_public_functions_stay_functions_when_they_have_been_used() -> None:
     code = """
-import ganzoo, ganzoo.export.bundle, ganzoo.training.session
+import ganzoo, ganzoo.export.bundle, ganzoo.session
 from types import ModuleType
 print([name for name in ganzoo.__all__ if isinstance(getattr(ganzoo, name), ModuleType)])
 """

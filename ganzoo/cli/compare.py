@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from ganzoo.evaluation.compare import Comparison, Entry
+    from ganzoo.studies.compare import Comparison, Entry
 
 SILENT = ("checkpoint_every", "samples_every")  # of a run, which is looked at when it is over
 
@@ -66,8 +66,8 @@ def compare(
     """
     from ganzoo.core.errors import Interrupted, UsageError
     from ganzoo.core.options import parse_assignment
-    from ganzoo.evaluation.compare import Plan, carry_out, prepare
-    from ganzoo.evaluation.progress import Bar
+    from ganzoo.studies.compare import Plan, carry_out, prepare
+    from ganzoo.studies.progress import Bar
 
     fixed: dict[str, Any] = {"dataset": dataset, "steps": steps, "batch_size": batch_size}
     changes = [([key], value) for key, value in {**fixed, **dict.fromkeys(SILENT, steps)}.items()]
@@ -135,7 +135,7 @@ def cells(entry: "Entry") -> list[str]:
 
 def spread(values: "Sequence[float]", digits: int) -> str:
     """`24.2 ± 0.4`; without the error for a single value, and a dash for none."""
-    from ganzoo.evaluation.compare import mean_and_error
+    from ganzoo.studies.compare import mean_and_error
 
     if not values:
         return "-"

@@ -8,7 +8,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ganzoo.evaluation.theory.statement import Statement
+    from ganzoo.studies.theory.statement import Statement
 
 FORMAT = 1
 
@@ -37,7 +37,7 @@ def theory(quick: bool, out: Path | None, file: Path | None) -> None:
     from tempfile import TemporaryDirectory
 
     from ganzoo.core.errors import GanzooError, Interrupted, UsageError
-    from ganzoo.evaluation.theory.course import FIGURE
+    from ganzoo.studies.theory.course import FIGURE
 
     if quick and out is not None:
         raise UsageError("With --quick nothing is trained, so that --out has nothing to keep; leave one of them out.")
@@ -64,8 +64,8 @@ def theory(quick: bool, out: Path | None, file: Path | None) -> None:
 
 def check(quick: bool, out: Path, found: "list[Statement]") -> None:
     """Add each statement to `found` as soon as it is checked."""
-    from ganzoo.evaluation.progress import Bar
-    from ganzoo.evaluation.theory.course import TRAININGS, by_quadrature, by_training
+    from ganzoo.studies.progress import Bar
+    from ganzoo.studies.theory.course import TRAININGS, by_quadrature, by_training
 
     found.extend(by_quadrature())
     if not quick:

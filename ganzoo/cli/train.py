@@ -114,8 +114,8 @@ def train(
     if (recipe is None) == (resume is None):
         raise UsageError("Name a recipe, e.g. `ganzoo train vanilla-mlp`, or a run to --resume; not both.")
 
+    from ganzoo import session
     from ganzoo.core.run_folder import RunFolder
-    from ganzoo.training import session
     from ganzoo.training.display import Display
 
     display = Display(quiet=quiet)

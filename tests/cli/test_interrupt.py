@@ -55,7 +55,7 @@ def test_a_run_that_is_stopped_saves_all_and_says_how_to_go_on(number: signal.Si
 
 
 def test_ctrl_c_before_there_is_anything_to_save_just_stops(monkeypatch: pytest.MonkeyPatch, here: Path) -> None:
-    from ganzoo.training import session
+    from ganzoo import session
 
     def interrupt(*args: object) -> None:
         raise KeyboardInterrupt

@@ -11,7 +11,7 @@ from command import PROGRAM, Refused, ganzoo
 from PIL import Image
 
 import ganzoo_vanilla.losses
-from ganzoo.evaluation.theory import course, one_dimension, trained
+from ganzoo.studies.theory import course, one_dimension, trained
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from ganzoo.catalog import load_catalog
 from ganzoo.core.config import OptimizerConfig, RunConfig
 from ganzoo.core.errors import BadData
 from ganzoo.core.specs import Modes, Source
-from ganzoo.evaluation.compare import load_points
 from ganzoo.evaluation.modes import (
     SAMPLES,
     Coverage,
@@ -26,6 +25,7 @@ from ganzoo.evaluation.modes import (
     perfect,
 )
 from ganzoo.recipes import Change, find_recipe, resolve
+from ganzoo.studies.compare import load_points
 from ganzoo.training.build import build
 from ganzoo.training.state import TrainState
 from ganzoo.training.trainer import alternate

@@ -123,7 +123,7 @@ def test_where_tensorboard_is_missing_the_remedy_is_told(monkeypatch: pytest.Mon
 def test_nothing_of_it_is_imported_unless_it_is_asked_for() -> None:
     code = """
 import sys
-import ganzoo.training.session
+import ganzoo.session
 from ganzoo.catalog import load_catalog
 load_catalog()
 print("tensorboard" in sys.modules, "ganzoo_tensorboard.logger" in sys.modules)

@@ -10,10 +10,10 @@ from torch import nn
 from toys import final_digest, toy_config, toy_parts
 
 import ganzoo
+from ganzoo import session
 from ganzoo.contracts import Play, Players, Regularizer, Terms
 from ganzoo.core.config import Burst
 from ganzoo.core.errors import BadPlugin, BadSetting, GanzooError
-from ganzoo.training import session
 from ganzoo.training.checkpoint import collect
 from ganzoo.training.rehearsal import rehearse
 from ganzoo.training.state import TrainState

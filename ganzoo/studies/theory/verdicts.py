@@ -12,7 +12,7 @@ from torch import Tensor
 from ganzoo.catalog import load_catalog
 from ganzoo.contracts import Batch, Loss, Play, Player, TorchNoise, Verdict
 from ganzoo.core.config import Choice
-from ganzoo.evaluation.theory.divergences import Points, Rows
+from ganzoo.studies.theory.divergences import Points, Rows
 from ganzoo.training.build import options_of
 
 

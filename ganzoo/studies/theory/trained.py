@@ -10,11 +10,11 @@ from ganzoo.catalog import load_catalog
 from ganzoo.contracts import Loss
 from ganzoo.core.config import Choice
 from ganzoo.core.specs import SampleSpec
-from ganzoo.evaluation.theory import verdicts
-from ganzoo.evaluation.theory.divergences import Normal, Points, jsd, line
-from ganzoo.evaluation.theory.optimum import DATA, LOWEST
-from ganzoo.evaluation.theory.statement import GAN, Statement
-from ganzoo.evaluation.theory.verdicts import each, play_of, value, zoo_loss
+from ganzoo.studies.theory import verdicts
+from ganzoo.studies.theory.divergences import Normal, Points, jsd, line
+from ganzoo.studies.theory.optimum import DATA, LOWEST
+from ganzoo.studies.theory.statement import GAN, Statement
+from ganzoo.studies.theory.verdicts import each, play_of, value, zoo_loss
 from ganzoo.training.build import options_of
 
 STEPS = 1500

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from ganzoo import session
 from ganzoo.catalog import load_catalog
 from ganzoo.core.run_folder import RunFolder
-from ganzoo.evaluation.theory.divergences import Normal, jsd
-from ganzoo.evaluation.theory.optimum import LOWEST
-from ganzoo.evaluation.theory.statement import GAN, Statement
-from ganzoo.evaluation.theory.verdicts import play_of
 from ganzoo.recipes import Change
-from ganzoo.training import session
+from ganzoo.studies.theory.divergences import Normal, jsd
+from ganzoo.studies.theory.optimum import LOWEST
+from ganzoo.studies.theory.statement import GAN, Statement
+from ganzoo.studies.theory.verdicts import play_of
 from ganzoo.training.build import Components, build
 from ganzoo.training.checkpoint import load_average
 from ganzoo.training.display import Display

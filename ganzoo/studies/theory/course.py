@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from ganzoo.evaluation.progress import Bar
-from ganzoo.evaluation.theory.balance import of_synchrony
-from ganzoo.evaluation.theory.divergences import Normal
-from ganzoo.evaluation.theory.figure import draw_looks
-from ganzoo.evaluation.theory.gradients import of_likelihood, of_saturation
-from ganzoo.evaluation.theory.one_dimension import DATA, RECIPE, of_the_game, play_out
-from ganzoo.evaluation.theory.optimum import of_convergence, of_divergences, of_the_criterion, of_the_discriminator
-from ganzoo.evaluation.theory.statement import Statement
-from ganzoo.evaluation.theory.trained import of_trained
 from ganzoo.sampling.grid import save_picture
+from ganzoo.studies.progress import Bar
+from ganzoo.studies.theory.balance import of_synchrony
+from ganzoo.studies.theory.divergences import Normal
+from ganzoo.studies.theory.figure import draw_looks
+from ganzoo.studies.theory.gradients import of_likelihood, of_saturation
+from ganzoo.studies.theory.one_dimension import DATA, RECIPE, of_the_game, play_out
+from ganzoo.studies.theory.optimum import of_convergence, of_divergences, of_the_criterion, of_the_discriminator
+from ganzoo.studies.theory.statement import Statement
+from ganzoo.studies.theory.trained import of_trained
 
 OTHERS = (Normal(1.0), Normal(3.0), Normal(0.0, 2.0))  # that a discriminator learns to tell from N(0, 1)
 TRAININGS = len(OTHERS) + 1

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from ganzoo.contracts import Loss
-from ganzoo.evaluation.theory import verdicts
-from ganzoo.evaluation.theory.divergences import Normal, jsd, kl, line
-from ganzoo.evaluation.theory.optimum import DATA
-from ganzoo.evaluation.theory.statement import GAN, PRINCIPLED, TUTORIAL, WASSERSTEIN, Statement
-from ganzoo.evaluation.theory.verdicts import each, zoo_loss
+from ganzoo.studies.theory import verdicts
+from ganzoo.studies.theory.divergences import Normal, jsd, kl, line
+from ganzoo.studies.theory.optimum import DATA
+from ganzoo.studies.theory.statement import GAN, PRINCIPLED, TUTORIAL, WASSERSTEIN, Statement
+from ganzoo.studies.theory.verdicts import each, zoo_loss
 
 STEP = 1e-3  # of finite differences, whose error is a multiple of its square
 CLOSE = 1e-5

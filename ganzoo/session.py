@@ -15,6 +15,7 @@ from ganzoo.core.events import StepDone
 from ganzoo.core.run_folder import RunFolder, new_run
 from ganzoo.core.specs import Logger
 from ganzoo.recipes import Change, find_recipe, resolve
+from ganzoo.report.page import write_report
 from ganzoo.training.build import Components, build, same_plugins
 from ganzoo.training.checkpoint import save_checkpoint
 from ganzoo.training.device import machine, pick_device, settled, versions
@@ -38,7 +39,6 @@ from ganzoo.training.prepare import (
 from ganzoo.training.processes import Processes, joined
 from ganzoo.training.recorder import spread
 from ganzoo.training.rehearsal import rehearse
-from ganzoo.training.report import write_report
 from ganzoo.training.start_from import check_same_code, start_from
 from ganzoo.training.state import TrainState
 from ganzoo.training.trainer import train

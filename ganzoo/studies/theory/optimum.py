@@ -11,10 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ganzoo.contracts import Loss
-from ganzoo.evaluation.theory import verdicts
-from ganzoo.evaluation.theory.divergences import Normal, Points, jsd, kl, line
-from ganzoo.evaluation.theory.statement import GAN, Statement
-from ganzoo.evaluation.theory.verdicts import each, value, zoo_loss
+from ganzoo.studies.theory import verdicts
+from ganzoo.studies.theory.divergences import Normal, Points, jsd, kl, line
+from ganzoo.studies.theory.statement import GAN, Statement
+from ganzoo.studies.theory.verdicts import each, value, zoo_loss
 
 DATA = Normal()
 PAIRS = (Normal(1.0), Normal(3.0), Normal(5.0), Normal(0.0, 2.0), Normal(0.0, 0.5))  # generators beside the data

@@ -10,16 +10,16 @@ import torch
 from PIL import Image
 
 import ganzoo
+from ganzoo import session
 from ganzoo.catalog import load_catalog
 from ganzoo.core.errors import BadData, Interrupted, Sick, UnknownName, UsageError
 from ganzoo.core.run_folder import RunFolder
-from ganzoo.evaluation import compare as module
-from ganzoo.evaluation.compare import Comparison, Plan, carry_out, draw, mean_and_error, prepare
 from ganzoo.evaluation.modes import coverage
-from ganzoo.evaluation.side_by_side import draw_side_by_side
 from ganzoo.recipes import Change
 from ganzoo.sampling.sampler import Sampler
-from ganzoo.training import session
+from ganzoo.studies import compare as module
+from ganzoo.studies.compare import Comparison, Plan, carry_out, draw, mean_and_error, prepare
+from ganzoo.studies.side_by_side import draw_side_by_side
 from ganzoo.training.display import Display
 
 SMALL: tuple[Change, ...] = (

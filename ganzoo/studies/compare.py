@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ganzoo import session
 from ganzoo.catalog import Catalog, load_catalog
 from ganzoo.core.config import RunConfig
 from ganzoo.core.errors import BadData, Diverged, Sick, UsageError
@@ -25,10 +26,9 @@ from ganzoo.core.run_folder import RunFolder, new_run
 from ganzoo.core.specs import Data, Modes, SampleSpec
 from ganzoo.data.fetch import load
 from ganzoo.evaluation.modes import SAMPLES, Coverage, check_modes, coverage, perfect
-from ganzoo.evaluation.side_by_side import draw_side_by_side
 from ganzoo.latents import seed_words
 from ganzoo.recipes import Change, find_recipe, resolve
-from ganzoo.training import session
+from ganzoo.studies.side_by_side import draw_side_by_side
 from ganzoo.training.build import build, build_generator, build_prior
 from ganzoo.training.checkpoint import load_average
 from ganzoo.training.display import Display

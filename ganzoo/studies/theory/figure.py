@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ganzoo.evaluation.theory.one_dimension import Line, Look
+from ganzoo.studies.theory.one_dimension import Line, Look
 
 PANEL = 400  # pixels, width of one panel
 HEIGHT = 560  # pixels

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from ganzoo.catalog import load_catalog
 from ganzoo.contracts import Loss, Players, Regularizer, Verdict
 from ganzoo.core.config import Choice
-from ganzoo.evaluation.theory import verdicts
-from ganzoo.evaluation.theory.divergences import Normal, line
-from ganzoo.evaluation.theory.optimum import DATA
-from ganzoo.evaluation.theory.statement import CONVERGE, GAN, Statement
-from ganzoo.evaluation.theory.verdicts import each, play_of, zoo_loss
+from ganzoo.studies.theory import verdicts
+from ganzoo.studies.theory.divergences import Normal, line
+from ganzoo.studies.theory.optimum import DATA
+from ganzoo.studies.theory.statement import CONVERGE, GAN, Statement
+from ganzoo.studies.theory.verdicts import each, play_of, zoo_loss
 from ganzoo.training.build import options_of
 
 START = Normal(1.0, 2.0)  # where the generator of two numbers begins

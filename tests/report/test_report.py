@@ -11,8 +11,8 @@ import pytest
 from toys import toy_config
 
 from ganzoo.core.run_folder import RunFolder
+from ganzoo.report.page import MOST_POINTS, write_report
 from ganzoo.training.health import Finding
-from ganzoo.training.report import MOST_POINTS, write_report
 
 NEVER_CLOSED = {"meta", "img", "path"}  # and in SVG: polyline, which closes itself
 NAME = 'a<b>&"c'

@@ -14,13 +14,14 @@ from PIL import Image
 from toys import final_digest
 
 import ganzoo
+from ganzoo import session
 from ganzoo.catalog import load_catalog
 from ganzoo.core.errors import BadData, BadRun, BadSetting, Diverged, GanzooError, Interrupted, UsageError
 from ganzoo.core.events import StepDone
 from ganzoo.core.hookspecs import hookimpl
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.specs import Data, DatasetSpec
-from ganzoo.training import prepare, session
+from ganzoo.training import prepare
 from ganzoo.training.looking import distribution
 from ganzoo_vanilla.options import MlpGeneratorOptions
 

@@ -17,12 +17,12 @@ import ganzoo_fgan.losses
 import ganzoo_vanilla.losses
 import ganzoo_wgan.losses
 from ganzoo.contracts import Play, Terms
-from ganzoo.evaluation.theory import balance, gradients, one_dimension, optimum, trained, verdicts
-from ganzoo.evaluation.theory.course import by_quadrature
-from ganzoo.evaluation.theory.divergences import Normal, jsd, kl, line
-from ganzoo.evaluation.theory.figure import MADE, draw_looks
-from ganzoo.evaluation.theory.one_dimension import Look, of_the_game, play_out, shares_of
-from ganzoo.evaluation.theory.statement import Statement
+from ganzoo.studies.theory import balance, gradients, one_dimension, optimum, trained, verdicts
+from ganzoo.studies.theory.course import by_quadrature
+from ganzoo.studies.theory.divergences import Normal, jsd, kl, line
+from ganzoo.studies.theory.figure import MADE, draw_looks
+from ganzoo.studies.theory.one_dimension import Look, of_the_game, play_out, shares_of
+from ganzoo.studies.theory.statement import Statement
 from ganzoo.training.display import Display
 from ganzoo_relativistic.regularizers import R1
 

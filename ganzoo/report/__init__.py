@@ -1,0 +1,1 @@
+"""A run's page for people: `ganzoo report`, and at the end of every training."""
