@@ -17,8 +17,9 @@ from click.testing import CliRunner
 from command import Refused, contents, ganzoo, ganzoo_process
 from PIL import Image
 
+from ganzoo import session
 from ganzoo.cli import main
-from ganzoo.training import processes, session
+from ganzoo.training import processes
 
 TRAIN = ("train", "vanilla-mlp", "--steps", "2")
 WRONG_USAGE: dict[str, tuple[list[str], str]] = {

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 from toys import ToyDiscriminator, ToyGenerator, toy_config, toy_parts, train_toy
 
+from ganzoo import session
 from ganzoo.catalog import load_catalog
 from ganzoo.contracts import Players, Verdict
 from ganzoo.core.errors import GanzooError
 from ganzoo.core.run_folder import RunFolder
-from ganzoo.training import memory, session
+from ganzoo.training import memory
 from ganzoo.training.display import Display
 from ganzoo.training.health import Health
 from ganzoo.training.trainer import train
