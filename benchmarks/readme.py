@@ -15,9 +15,10 @@ BATCHES, MEAN = (1, 16, 64, 256), "geometric mean"
 def lines(folder: Path = RESULTS) -> list[str]:
     """One for each row of the results that the README shows."""
     return [
-        *(of_zoo(row) for row in rows(folder / "zoo-mnist.json")),
+        *(of_zoo(row) for name in ("mnist", "digits") for row in rows(folder / f"zoo-{name}.json")),
         *(of_points(row, name) for name in ("ring", "grid") for row in rows(folder / f"zoo-{name}.json")),
-        *of_comparison(folder / "compare-grid.json"),
+        *(line for name in ("ring", "grid") for line in of_comparison(folder / f"compare-{name}.json")),
+        *(of_parzen(row) for row in rows(folder / "parzen.json")),
         *(of_training(row) for row in rows(folder / "training.json")),
         *(of_startup(row) for row in rows(folder / "startup.json")),
         *of_sampling(rows(folder / "sampling.json")),
@@ -32,11 +33,25 @@ def rows(path: Path) -> list[Row]:
 
 
 def of_zoo(row: Row) -> str:
-    trained = f"{row['steps']:,} | {row['minutes']:.1f}" if "steps" in row else " | "
+    of_runs = row["case"] != "real samples"
+    name = f"`{row['case']}`" if of_runs else row["case"]
+    trained = f"{row['steps']:,.0f} | {row['minutes']:.1f}" if of_runs else " | "
+    numbers = " | ".join(f"{row[key]:.2f}" for key in ("precision", "recall", "density", "coverage"))
+    seen = f"{row['classes']:.0f} of 10 | {row['entropy']:.3f} | {100 * row['beyond_doubt']:.0f} %"
     agreement = f"{100 * row['agreement']:.0f} %" if "agreement" in row else ""
-    name = f"`{row['case']}`" if "steps" in row else row["case"]
-    judged = f"{row['value']:.0f} | {row['classes']} of 10 | {row['entropy']:.3f} | {100 * row['beyond_doubt']:.0f} %"
-    return f"| {name} | {trained} | {judged} | {agreement} |"
+    return f"| {name} | {trained} | {with_error(row)} | {numbers} | {seen} | {agreement} |"
+
+
+def with_error(row: Row) -> str:
+    """Its value, with the standard error where it has one."""
+    error = f" ± {row['standard_error']:.1f}" if "standard_error" in row else ""
+    return f"{row['value']:.1f}{error}"
+
+
+def of_parzen(row: Row) -> str:
+    steps = f"{row['step']:,} | {row['minutes']:.0f}" if "step" in row else " | "
+    width = f"{row['width']:.3f}" if "width" in row else ""
+    return f"| {row['case']} | {steps} | {row['value']:.0f} ± {row['standard_error']:.1f} | {width} |"
 
 
 def of_points(row: Row, data: str) -> str:

@@ -1,130 +1,142 @@
-"""Every recipe of the zoo, trained and judged alike: one row each.
+"""Every recipe of the zoo, trained and scored alike: one row each.
 
-    python -m benchmarks.zoo RECIPE... --dataset mnist [--data FOLDER] [--minutes 5] [--out FOLDER]
+    python -m benchmarks.zoo RECIPE... --dataset mnist [--data FOLDER] [--minutes 5] [--seeds 5] [--precision bf16]
+    python -m benchmarks.zoo RECIPE... --dataset mnist --runs FOLDER
 
-Each recipe trains as `ganzoo train` does, for its own number of steps unless --minutes or --steps is given, is
-exported, and 5,000 samples of the bundle are judged. Of pictures a classifier, trained on the same data, says how many
-classes occur, how even they are, and how far its features of them lie from those of real pictures (`distance`, not
-comparable with an FID); of models that draw by label also how often it sees the label that was asked for (`agreement`).
-Of points, where modes are known, it is how many are covered. Results of recipes that are not named are kept.
+Each recipe trains as `ganzoo train` does, for its own number of steps unless --minutes or --steps is given, or its
+newest run in `--runs FOLDER` is taken, if that is what the recipe says today. Then `ganzoo evaluate` scores 5,000
+samples: of pictures what a classifier sees, and distances by its features; of points the modes that are found. Of
+several seeds a row holds means, and standard errors of the first number. Results that are not made anew are kept.
 """
 
 import argparse
 import json
 import shlex
 import sys
+from collections.abc import Iterable
+from dataclasses import fields
+from math import sqrt
 from pathlib import Path
-from time import perf_counter
-from typing import Any
-
-import numpy as np
+from statistics import fmean, stdev
 
 import ganzoo
 from benchmarks.harness import RESULTS, Row, machine, show, significant, write_results
-from benchmarks.judge import Judge
 from ganzoo.catalog import Catalog, load_catalog
-from ganzoo.core.config import RunConfig
-from ganzoo.core.options import parse_options
-from ganzoo.core.specs import Data
-from ganzoo.data.fetch import load
-from ganzoo.evaluation.modes import coverage
+from ganzoo.core.config import BOOKKEEPING, RunConfig
+from ganzoo.core.run_folder import RunFolder, step_of
+from ganzoo.evaluation.evaluate import Wish, evaluate
 from ganzoo.recipes import find_recipe, resolve
-from ganzoo.training.checkpoint import read_checkpoint
+from ganzoo.training.display import Display
 
 SAMPLES = 5000
+OF_PICTURES = ("frechet-distance", "precision-recall", "density-coverage", "classifier")
+COLUMNS = {  # of a row, by the name of the score; the first that there is becomes its value
+    "FD": "FD",
+    "covered": "modes",
+    "precision": "precision",
+    "recall": "recall",
+    "density": "density",
+    "coverage": "coverage",
+    "classes": "classes",
+    "entropy": "entropy",
+    "beyond doubt": "beyond_doubt",
+    "label agreement": "agreement",
+    "high quality": "high_quality",
+    "reverse kl": "reverse_kl",
+}
+REAL = "real samples"
 
 
-def trained(recipe: str, changes: dict[str, Any], asked: argparse.Namespace) -> Row:
-    """Train and export one recipe; where it is, and what it took."""
-    started = perf_counter()
-    run = ganzoo.train(recipe, data=asked.data, out=asked.out / "runs", **changes)
-    minutes = (perf_counter() - started) / 60
-    step, _ = read_checkpoint(run.newest_checkpoint())
-    bundle = ganzoo.export(run, out=asked.out / "models", name=recipe, force=True)
-    return {"case": recipe, "bundle": str(bundle), "steps": step, "minutes": significant(minutes)}
+def runs_of(recipe: str, asked: argparse.Namespace, catalog: Catalog) -> Iterable[RunFolder]:
+    """One for each seed: those that were trained before, or as they are trained."""
+    for seed in range(asked.seeds):
+        given = {"dataset": asked.dataset, "minutes": asked.minutes, "steps": asked.steps, "precision": asked.precision}
+        changes = {"seed": seed} | {key: value for key, value in given.items() if value is not None}
+        if asked.runs is None:
+            yield ganzoo.train(recipe, data=asked.data, out=asked.out, **changes)
+        else:
+            wanted = resolve(find_recipe(recipe, catalog), catalog, [([key], value) for key, value in changes.items()])
+            yield trained_before(wanted, asked.runs)
 
 
-def of_pictures(row: Row, judge: Judge) -> Row:
-    """What the judge says of the bundle's pictures."""
-    sampler = ganzoo.Sampler(row.pop("bundle"), device="cpu")
-    pictures = sampler.sample(SAMPLES)
-    opinion = judge.opinion(pictures)
-    row |= {
-        "unit": "distance",
-        "value": significant(judge.distance(pictures)),
-        "classes": opinion.classes,
-        "entropy": significant(opinion.entropy),
-        "beyond_doubt": significant(opinion.beyond_doubt),
-    }
-    if sampler.manifest.conditional:
-        seen = judge.classified(pictures)
-        wanted = sampler.labels(np.arange(SAMPLES), None)
-        row["agreement"] = significant(float((seen == wanted).mean()))
-    return row
+def trained_before(wanted: RunConfig, folder: Path) -> RunFolder:
+    """The newest run that computes what is wanted, however long; SystemExit where there is none."""
+    runs = [RunFolder(path.parent) for path in sorted(folder.glob(f"{wanted.recipe}-*/config.json"))]
+    if same := [run for run in runs if is_same(run.config(), wanted)]:
+        return same[-1]
+    sys.exit(f"No run in {folder} is what {wanted.recipe} with seed {wanted.seed} says today; train it anew.")
 
 
-def of_points(row: Row, data: Data) -> Row:
-    """How much of the modes the bundle's points cover."""
-    assert data.modes is not None, "take a data set of points whose modes are known, such as ring or grid"
-    found = coverage(ganzoo.Sampler(row.pop("bundle"), device="cpu").sample(SAMPLES), data.modes)
-    return row | {
-        "unit": "modes",
-        "value": found.covered,
-        "high_quality": significant(found.high_quality),
-        "reverse_kl": significant(found.reverse_kl),
-    }
+def is_same(one: RunConfig, other: RunConfig) -> bool:
+    """Whether two runs compute the same, but for how long."""
+    names = {each.name for each in fields(RunConfig)} - {*BOOKKEEPING, "precision", "data"}
+    alike = other.precision in ("auto", one.precision)
+    return alike and all(getattr(one, name) == getattr(other, name) for name in names)
 
 
-def real_row(judge: Judge) -> Row:
-    """What real pictures would get, as many of them: none does better but by chance."""
-    seen = judge.seen[:SAMPLES]
-    return {
-        "case": f"real pictures (judge's accuracy {judge.accuracy:.3f})",
-        "unit": "distance",
-        "value": significant(judge.distance(seen)),
-        "classes": judge.of_real.classes,
-        "entropy": significant(judge.of_real.entropy),
-        "beyond_doubt": significant(judge.of_real.beyond_doubt),
-    }
+def scored(run: RunFolder, data: Path | None) -> tuple[Row, Row]:
+    """What the run's samples get, and what real ones get in their place; with its steps and minutes."""
+    of_points = len(run.facts()["data"]["sample"]["shape"]) == 1
+    wish = Wish(
+        target=str(run.path),
+        metrics=("modes",) if of_points else OF_PICTURES,
+        samples=SAMPLES,
+        data=data,
+        changes=((["modes", "samples"], SAMPLES),) if of_points else (),
+    )
+    scores = {score.name.partition("[")[0]: score for score in evaluate(wish, Display(quiet=True)).scores}
+    named = {column: scores[name] for name, column in COLUMNS.items() if name in scores}
+    row: Row = {column: score.value for column, score in named.items()}
+    real: Row = {column: score.floor for column, score in named.items() if score.floor is not None}
+    judge = next(iter(scores.values())).provenance
+    if judge.extractor:
+        row["judge"] = f"{judge.extractor}@{judge.extractor_hash[:8]}"
+        real["judge"] = f"{row['judge']}, right about {100 * (judge.extractor_accuracy or 0):.1f} %"
+    took = run.log()[-1]["seconds"] / 60
+    return {"steps": step_of(run.newest_checkpoint()), "minutes": took} | row, real
 
 
-def opened(config: RunConfig, catalog: Catalog, folder: Path | None) -> Data:
-    spec = catalog.datasets[config.dataset.name]
-    options: Any = parse_options(spec.options, config.dataset.options, "dataset")
-    return load(spec, options, folder, lambda items, _title: items)
+def summary(case: str, rows: list[Row]) -> Row:
+    """Means over seeds, rounded; the standard error of the first score, where there are several seeds."""
+    numbers = {key: [row[key] for row in rows] for key in rows[0] if isinstance(rows[0][key], int | float)}
+    first = next(column for column in COLUMNS.values() if column in numbers)
+    found: Row = {"case": case, "seeds": len(rows), "unit": first, "value": significant(fmean(numbers[first]))}
+    if len(rows) > 1:
+        found["standard_error"] = significant(stdev(numbers[first]) / sqrt(len(rows)))
+    found |= {key: significant(fmean(each)) for key, each in numbers.items()}
+    return found | {key: value for key, value in rows[0].items() if isinstance(value, str)}
 
 
 def main() -> None:
-    """Train, judge, print, and write `zoo-<dataset>.json`."""
+    """Train, score, print, and write `zoo-<dataset>.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="+")
     parser.add_argument("--dataset", required=True, help="one for all, so that they can be compared")
     parser.add_argument("--data", type=Path, help="the data set's folder, where it is not downloaded")
     parser.add_argument("--minutes", type=float, help="of training for each, instead of the recipe's steps")
     parser.add_argument("--steps", type=int, help="for each, instead of the recipe's")
-    parser.add_argument("--out", type=Path, default=Path("zoo"), help="folder for runs and bundles (default: zoo)")
+    parser.add_argument("--precision", help="instead of the recipe's; the row's name says it")
+    parser.add_argument("--seeds", type=int, default=1, help="runs of each recipe (default: 1)")
+    parser.add_argument("--runs", type=Path, help="folder of runs that were trained before")
+    parser.add_argument("--out", type=Path, default=Path("zoo"), help="folder for new runs (default: zoo)")
     asked = parser.parse_args()
-    changes = {key: getattr(asked, key) for key in ("dataset", "minutes", "steps") if getattr(asked, key) is not None}
     catalog = load_catalog()
-    config = resolve(find_recipe(asked.recipes[0], catalog), catalog, [(["dataset"], asked.dataset)])
-    data = opened(config, catalog, asked.data)
-    judge = Judge(data) if data.spec.is_picture else None
-    facts = {"seed": config.seed, "device": machine()["device"], "processor": machine()["processor"]}
+    command = shlex.join(["python", "-m", "benchmarks.zoo", *sys.argv[1:]])
+    facts = {"device": machine()["device"], "processor": machine()["processor"], "command": command}
     for recipe in asked.recipes:
-        row = trained(recipe, changes, asked)
-        row = (of_pictures(row, judge) if judge else of_points(row, data)) | facts
-        show([row])
-        command = shlex.join(["python", "-m", "benchmarks.zoo", *sys.argv[1:]])
+        pairs = [scored(run, asked.data) for run in runs_of(recipe, asked, catalog)]
+        row = summary(", ".join(filter(None, [recipe, asked.precision])), [found for found, _ in pairs])
+        real = summary(REAL, [floor for _, floor in pairs])
+        show([row, real])
         name = f"zoo-{asked.dataset}"
-        rows = [row | {"command": command}, *([real_row(judge)] if judge else [])]
-        print(write_results(name, command, with_others(rows, RESULTS / f"{name}.json")))
+        print(write_results(name, command, with_others([row | facts, real | facts], RESULTS / f"{name}.json")))
 
 
 def with_others(rows: list[Row], path: Path) -> list[Row]:
-    """The rows, and those of other recipes that were trained before, by name; real pictures come last."""
+    """The rows, and those of other recipes that were trained before, by name; real samples come last."""
     before = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
     found = {row["case"]: row for row in (*before, *rows)}
-    return sorted(found.values(), key=lambda row: (row["case"].startswith("real"), row["case"]))
+    return sorted(found.values(), key=lambda row: (row["case"] == REAL, row["case"]))
 
 
 if __name__ == "__main__":

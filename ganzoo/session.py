@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from ganzoo.core.errors import BadData, GanzooError, Interrupted
 from ganzoo.core.events import StepDone
 from ganzoo.core.run_folder import RunFolder, new_run
 from ganzoo.core.specs import Logger
+from ganzoo.evaluation.during import Examine, examiner_of
+from ganzoo.evaluation.real import Real
 from ganzoo.recipes import Change, find_recipe, resolve
 from ganzoo.report.page import write_report
 from ganzoo.training.build import Components, build, same_plugins
@@ -79,6 +82,8 @@ def start(
             parts = build(config, samples, catalog, where, processes)
         config = replace(config, precision=parts.engine.precision.name)
         check_works(config, parts)
+        real = Real(config.dataset.name, config.dataset.options, samples, digest)
+        examine = examiner_of(real, config, catalog, where, display, leads=processes.leads)
         for each in without_purpose(config, catalog):
             display.say(f"Note: {each}")
         begun = None if origin is None else begin_from(origin, parts, config, catalog, display)
@@ -90,7 +95,7 @@ def start(
             if begun is not None:  # before there is a run to resume
                 save_checkpoint(begun, parts, run, config.keep_checkpoints)
             describe(run, config, facts, processes)
-            return carry_out(run, config, parts, catalog, display, loggers)
+            return carry_out(run, config, parts, catalog, display, loggers, examine)
 
 
 def facts_of_today(parts: Components, origin: Path | None) -> dict[str, Any]:
@@ -157,10 +162,12 @@ def go_on(
         parts = build(config, samples, catalog, pick_device(device), processes)
     check_works(config, parts)
     check_resumable(run, config, parts)
+    real = Real(config.dataset.name, config.dataset.options, samples, facts["data"]["digest"])
+    examine = examiner_of(real, config, catalog, parts.engine.device, display, leads=processes.leads)
     before = newest_of(run)
     describe(run, config, facts, processes)
     with settled(parts, config), contextlib.closing(parts.draws):
-        carry_out(run, config, parts, catalog, display, loggers)
+        carry_out(run, config, parts, catalog, display, loggers, examine)
     if newest_of(run) == before:
         display.say("It had done all its steps before; give it more with --steps.")
     return run
@@ -185,6 +192,7 @@ def carry_out(
     catalog: Catalog,
     display: Display,
     loggers: Mapping[str, Logger],
+    examine: Examine,
 ) -> RunFolder:
     """Train to the end, show it, and say where everything is."""
     leads = parts.engine.processes.leads
@@ -196,7 +204,7 @@ def carry_out(
         ):
             told: dict[str, Observer] = {"the display": display, **(observers(catalog) if leads else {}), **logs}
             onlookers = Onlookers(observer(told, display), health, display, config.when_sick == "stop", leads)
-            state = train_explained(parts, config, run, onlookers, display.say)
+            state = train_explained(parts, config, run, onlookers, display.say, partial(examine, run))
     except BaseException:
         with contextlib.suppress(GanzooError):  # what stopped the run is what the user must hear of
             if leads:
@@ -210,6 +218,11 @@ def carry_out(
         f"  report    {run.report_file}\n"
         f"  next      ganzoo export --onnx {shlex.quote(str(run.path))}"
     )
+    if leads and (best := run.best()):
+        display.say(
+            f"  best      step {best.step:,}, by {best.metric} {best.value:.4g}: "
+            f"ganzoo export --onnx {shlex.quote(str(run.path))} --checkpoint best"
+        )
     return run
 
 
@@ -243,11 +256,16 @@ class Onlookers:
 
 
 def train_explained(
-    parts: Components, config: RunConfig, run: RunFolder, onlookers: Onlookers, say: Callable[[str], None]
+    parts: Components,
+    config: RunConfig,
+    run: RunFolder,
+    onlookers: Onlookers,
+    say: Callable[[str], None],
+    examine: Callable[[int], None],
 ) -> TrainState:
     """Train; raise Sick where the health watch stops the run, and GanzooError with what would fit into memory."""
     try:
-        return within_memory(parts, config, lambda: train(parts, config, run, onlookers, say))
+        return within_memory(parts, config, lambda: train(parts, config, run, onlookers, say, examine))
     except Interrupted as error:
         if onlookers.findings:
             raise stopped(onlookers.findings, run, onlookers.step) from error

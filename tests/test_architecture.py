@@ -21,7 +21,7 @@ USUAL_FUNCTION = 25  # lines; 90 % of functions have no more
 LONGEST_FILE = 300  # lines
 SPEAKS_FOR_ITSELF = 12  # lines; a longer function has a docstring, unless it is one statement
 
-HEAVY = {"torch", "numpy", "onnxruntime", "onnx", "onnxscript", "sklearn", "scipy", "PIL", "pooch", "rich"}
+HEAVY = {"torch", "numpy", "onnxruntime", "onnx", "onnxscript", "sklearn", "scipy", "PIL", "plotly", "pooch", "rich"}
 COMMAND = "from ganzoo.cli import main; main({}, standalone_mode=False)"
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -13,7 +12,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.cases import CASES, Case, configured, digits
 from benchmarks.contest import Contest, operations
 from benchmarks.drawn import Indexed, Loaded
-from benchmarks.judge import frechet
 from benchmarks.loops import by_hand, plain
 from benchmarks.readme import lines
 from benchmarks.soak import FLAT, judged
@@ -166,18 +164,6 @@ def test_a_soak_is_flat_or_not_by_the_slope_after_the_warm_up() -> None:
     assert grown(0)
     assert grown(0.9 * FLAT)
     assert not grown(1.1 * FLAT)
-
-
-def test_frechet_s_distance_of_normal_distributions_is_its_closed_form() -> None:
-    """Independent coordinates: Σ (μ - ν)² + (σ - τ)²; nothing is lost where A B is not symmetric."""
-    random = np.random.default_rng(0)
-    one, other = random.standard_normal((2, 400_000, 3))
-    stds, shift = np.array([2.0, 0.5, 1.0]), np.array([1.0, 0.0, -2.0])
-    turn = np.linalg.qr(random.standard_normal((3, 3)))[0]
-    expected = ((stds - 1) ** 2).sum() + (shift**2).sum()
-    assert frechet(one * stds + shift, other) == pytest.approx(expected, rel=0.01)
-    assert frechet((one * stds + shift) @ turn, other @ turn) == pytest.approx(expected, rel=0.01)
-    assert frechet(one, one) == pytest.approx(0, abs=1e-9)
 
 
 def test_the_figures_in_the_readme_are_those_that_were_measured() -> None:

@@ -229,7 +229,7 @@ def test_pictures_of_any_channels_train(tmp_path: Path, monkeypatch: pytest.Monk
     add_data(monkeypatch, np.random.default_rng(0).integers(0, 256, (50, channels, 6, 5), np.uint8))
     run = ganzoo.train("vanilla-mlp", dataset="own", out=tmp_path, **SMALL)
     with Image.open(run.samples_file(6)) as picture:
-        assert picture.mode == ("L" if channels < 3 else "RGB")
+        assert picture.mode == ("L" if channels == 1 else "RGB")
 
 
 def test_numbers_are_shown_by_the_share_that_is_not_above_them() -> None:

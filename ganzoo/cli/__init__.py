@@ -14,6 +14,7 @@ from ganzoo.cli.inspect import inspect
 from ganzoo.cli.list import list_
 from ganzoo.cli.new_plugin import new_plugin
 from ganzoo.cli.plugins import plugins
+from ganzoo.cli.report import report
 from ganzoo.cli.sample import sample
 from ganzoo.cli.show import show
 from ganzoo.cli.theory import theory
@@ -78,6 +79,7 @@ for command in (
     export,
     sample,
     evaluate,
+    report,
     compare,
     theory,
     list_,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--classes", metavar="NAME,…", help="Score only these classes of a data set.")
 @click.option(
     "--features",
-    metavar="classifier|pixels|onnx:PATH",
+    metavar="classifier|pixels|inception[:PATH]|onnx:PATH",
     help="What metrics of features compare.  [default: classifier; pixels where there are no labels]",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another draws others.")

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from ganzoo.cli.evaluate import names_in
+
 
 @click.command()
 @click.argument("recipe", required=False)
@@ -47,6 +49,23 @@ import click
     "keep_checkpoints",
     type=click.IntRange(min=1),
     help="How many of the newest checkpoints to keep.  [default: 3]",
+)
+@click.option(
+    "--evaluate-every",
+    type=click.IntRange(min=0),
+    metavar="STEPS",
+    help="Save and judge a checkpoint so often and at the end, and keep the best.  [default: 0, never]",
+)
+@click.option(
+    "--metrics",
+    metavar="NAME,…",
+    callback=lambda _context, _option, text: names_in(text) or None,
+    help="What judges; see `ganzoo list metrics`.  [default: one that fits the data]",
+)
+@click.option(
+    "--best-by",
+    metavar="NUMBER",
+    help="The metrics' number that says which is best, such as FD.  [default: the first that can]",
 )
 @click.option(
     "--log",
@@ -102,6 +121,7 @@ def train(
       ganzoo train vanilla-mlp --set generator.width=512 --set batch_size=128
       ganzoo train --resume runs/vanilla-mlp-001 --steps 20000
       ganzoo train vanilla-mlp --from runs/vanilla-mlp-001 --dataset mnist
+      ganzoo train dcgan-small --evaluate-every 1000 --metrics frechet-distance,density-coverage --best-by coverage
       torchrun --nproc-per-node 4 -m ganzoo train vanilla-mlp
 
     Ctrl-C saves and stops; --resume goes on.

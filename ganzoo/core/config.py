@@ -21,6 +21,9 @@ BOOKKEEPING = (  # settings that change no weight, or none by more than the roun
     "keep_checkpoints",
     "samples_every",
     "log_every",
+    "evaluate_every",
+    "metrics",
+    "best_by",
     "when_sick",
     "accumulate",
     "compile",
@@ -102,6 +105,9 @@ class Settings:
     keep_checkpoints: Count = 3  # the newest ones, beside the best; older files are deleted
     samples_every: Count = 1000  # steps
     log_every: Count = 50  # steps
+    evaluate_every: Annotated[int, Meta(ge=0)] = 0  # steps, after which a checkpoint is saved and judged; 0 = never
+    metrics: tuple[str, ...] = ()  # that judge; () = a cheap one that fits the data
+    best_by: str = ""  # the number that decides which checkpoint is the best; "" = the metrics' first that can
     generator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     discriminator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 

@@ -1,6 +1,6 @@
 """What an exported bundle says of itself: `manifest.json`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,6 +32,7 @@ class DatasetFacts:
     samples: int
     digest: str  # sha256 of the samples as trained on
     classes: tuple[str, ...] = ()  # of labelled data, by label
+    options: dict[str, Any] = field(default_factory=dict)  # as they were set; of older bundles, which do not say, none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

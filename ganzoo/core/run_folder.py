@@ -2,6 +2,7 @@
 
 config.json                      everything resolved, versions, machine
 log.jsonl                        one line every `log_every` steps
+scores.jsonl                     one line each time that the run was judged
 checkpoints/step-00001000.safetensors
 checkpoints/best.json            which of them is the best, and by which metric
 samples/step-00001000.png        always the same latents
@@ -50,6 +51,10 @@ class RunFolder:
     @property
     def log_file(self) -> Path:
         return self.path / "log.jsonl"
+
+    @property
+    def scores_file(self) -> Path:
+        return self.path / "scores.jsonl"
 
     @property
     def report_file(self) -> Path:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ganzoo.contracts import Augmentation, Loss, Regularizer
     from ganzoo.core.events import StepDone
+    from ganzoo.core.walk import Walk
     from ganzoo.latents import Latents
 
 T = TypeVar("T")
@@ -203,6 +204,9 @@ class Data:
 
     `samples` is uint8 [N, C, H, W] in 0…255 for pictures, float32 [N, D] for points: an array, which may be a
     memory-mapped file, or Rows; `labels` is int64 [N] in 0…len(classes) - 1, or None.
+
+    Stacked pictures show a picture of `parts`, [M, 1, H, W] with K classes, in each channel, drawn independently of the
+    others. Their label is the number whose digits, to base K, are the labels of these, the first channel's foremost.
     """
 
     samples: "np.ndarray[Any, Any] | Rows"
@@ -210,6 +214,7 @@ class Data:
     classes: tuple[str, ...] = ()
     fingerprint: str = ""  # what `digest` said of Rows, where `samples` were read from those
     modes: Modes | None = None  # of points whose modes are known, so that a GAN's can be counted
+    parts: "Data | None" = None  # of stacked pictures: what their channels are drawn from
 
     @property
     def spec(self) -> SampleSpec:
@@ -223,6 +228,7 @@ class Exhibit:
     samples: "np.ndarray[Any, Any]"  # uint8 [N, H, W, C] for pictures, float32 [N, D] for points
     features: "np.ndarray[Any, Any] | None" = None  # float32 [N, F], where a metric asks for "features"
     probabilities: "np.ndarray[Any, Any] | None" = None  # float32 [N, K], a classifier's, for "probabilities"
+    logits: "np.ndarray[Any, Any] | None" = None  # float32 [N, 1008], Inception's, for "logits"
     labels: "np.ndarray[Any, Any] | None" = None  # int64 [N], that the samples were drawn or collected under
 
 
@@ -235,8 +241,10 @@ class Evidence:
     training: "np.ndarray[Any, Any]"  # as `samples`: all that a generator may have copied
     seed: int  # of whatever a metric draws
     count_modes: "Callable[[np.ndarray[Any, Any]], Mapping[str, float]] | None" = None  # of points, if they are known
+    walk: "Walk | None" = None  # of generated samples, where a metric asks for "paths"
 
 
+Better = Literal["lower", "higher"]
 Metric = Callable[[Evidence], Mapping[str, float | list[float]]]
 
 
@@ -245,11 +253,12 @@ class MetricSpec(Spec):
     """`build(options)`: a function of Evidence to numbers by name; lists are for files, and not for the table.
 
     It raises BadData for too few samples. Names of numbers made of features stand before the extractor's, as in
-    `FD[mnist-cnn@1a2b3c4d]`; so none may be FID, which means Inception's.
+    `FD[mnist-cnn@1a2b3c4d]`; with Inception's, FD is called FID, and KD KID.
     """
 
     build: Callable[[Any], Metric]
-    sees: Literal["samples", "features", "probabilities", "modes"]  # what it cannot do without
+    sees: Literal["samples", "features", "probabilities", "logits", "modes", "paths"]  # what it cannot do without
+    better: Mapping[str, Better] = field(default_factory=dict)  # of its numbers, where more or less is better
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,12 @@ def check_labels(data: Data, name: str) -> None:
     low, high = int(data.labels.min()), int(data.labels.max())
     if low < 0 or high >= len(data.classes):
         raise BadPlugin(f"Data set {name!r} has labels from {low} to {high}, but {len(data.classes)} classes.")
+    channels = data.samples.shape[1]
+    if data.parts is not None and len(data.classes) != len(data.parts.classes) ** channels:
+        raise BadPlugin(
+            f"Data set {name!r} stacks {channels} channels of {len(data.parts.classes)} classes each, but names "
+            f"{len(data.classes)}."
+        )
 
 
 def described(samples: Samples) -> str:

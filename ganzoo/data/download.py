@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import pooch
 import requests
@@ -19,30 +19,32 @@ if sys.platform != "win32":
 
 T = TypeVar("T")
 CHUNK = 1 << 16  # bytes
+REMEDY = "name a folder that has it by --data FOLDER or GANZOO_DATA"
 TIMEOUTS = (10.0, 30.0)  # seconds: until connected, and without a byte
 
 
+@runtime_checkable
 class Track(Protocol):
     """Shows how far `items` are; the same callable that a `Source` carries."""
 
     def __call__(self, items: Iterable[T], title: str, /) -> Iterable[T]: ...
 
 
-def download(files: Iterable[RemoteFile], folder: Path, track: Track) -> None:
+def download(files: Iterable[RemoteFile], folder: Path, track: Track, remedy: str = REMEDY) -> None:
     """Put `files` into `folder`. Each appears whole and with the right digest, or not at all.
 
     What an attempt that was cut short leaves behind is `NAME.part`, and the next attempt goes on there.
-    Raises BadData where no mirror gives the file, GanzooError where the disk refuses.
+    Raises BadData, with what else the user may do, where no mirror gives the file; GanzooError where the disk refuses.
     """
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with alone(folder):
             for file in files:
                 if not (folder / file.name).exists():  # another process may have been faster
-                    from_mirrors(file, folder, track)
+                    from_mirrors(file, folder, track, remedy)
 
 
-def from_mirrors(file: RemoteFile, folder: Path, track: Track) -> None:
+def from_mirrors(file: RemoteFile, folder: Path, track: Track, remedy: str) -> None:
     """The file from the first mirror that has the right one."""
     failures = []
     for url in file.urls:
@@ -57,7 +59,7 @@ def from_mirrors(file: RemoteFile, folder: Path, track: Track) -> None:
             failures.append(f"{url}: what came has the digest {downloader.found}, not {file.digest}")
     raise BadData(
         f"Cannot download {file.name} ({'; '.join(failures) or 'it has no address'}). "
-        f"Try again later, or put the file into {folder}, or name a folder that has it by --data FOLDER or GANZOO_DATA."
+        f"Try again later, or put the file into {folder}, or {remedy}."
     )
 
 

@@ -4,9 +4,8 @@ Samples come in equal numbers: generated ones, real ones to compare with, and ot
 generated ones' place: the floor. Where a classifier judges, none of the real ones is among those that it learnt from.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,21 +13,29 @@ from typing import Any
 import numpy as np
 
 from ganzoo.catalog import Catalog, load_catalog
-from ganzoo.core.errors import BadData, UsageError, did_you_mean
+from ganzoo.core.errors import BadData, GanzooError, UsageError, did_you_mean
+from ganzoo.core.files import sha256
 from ganzoo.core.options import parse_options, to_plain
-from ganzoo.core.run_folder import RunFolder
-from ganzoo.core.specs import Evidence, Exhibit, MetricSpec, Modes
-from ganzoo.evaluation.classifier import Classifier, classifier_of
-from ganzoo.evaluation.features import KINDS, Extractor, OnnxExtractor, Pixels, title
-from ganzoo.evaluation.modes import coverage
+from ganzoo.core.run_folder import RunFolder, step_of
+from ganzoo.core.specs import Evidence, MetricSpec
+from ganzoo.evaluation.classifier import Classifier
+from ganzoo.evaluation.features import Extractor, title
+from ganzoo.evaluation.inception import Inception, own_name
+from ganzoo.evaluation.judges import Judges, find_judges, kind_of
+from ganzoo.evaluation.modes import counter
 from ganzoo.evaluation.real import Real, deal, exhibit, of_classes, open_real, training_samples
-from ganzoo.evaluation.scores import Provenance, Score
+from ganzoo.evaluation.scores import Provenance, Score, append_scores
 from ganzoo.evaluation.targets import Model, model_of_bundle, model_of_run
 from ganzoo.recipes import Change
-from ganzoo.training.device import pick_device, versions
+from ganzoo.training.device import versions
 from ganzoo.training.display import Display
 
+Found = Mapping[str, float | list[float]]
 NOBODY = np.empty(0, np.int64)  # rows
+FITTING = {  # by what a metric sees: kinds of features that can show it, and what to say of others
+    "logits": (("inception",), "is made of what Inception sees; add --features inception"),
+    "paths": (("classifier", "pixels"), "needs features of unrounded pictures; use --features classifier or pixels"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,35 +49,10 @@ class Wish:
     data: Path | None = None  # the user's own files for it
     split: str | None = None  # of the data set that is scored, or that a model is compared with
     classes: tuple[str, ...] = ()  # of the data set that is scored; () = all
-    features: str | None = None  # "classifier", "pixels" or "onnx:PATH"; None = the first where there are labels
+    features: str | None = None  # one of KINDS; None = a classifier's where there are labels
     seed: int = 0
     device: str = "auto"
     changes: tuple[Change, ...] = ()  # of options: of `dataset`, or of a metric by its name
-
-
-@dataclass(frozen=True, slots=True)
-class Judges:
-    """What looks at samples for those metrics that ask for it."""
-
-    extractor: Extractor | None
-    classifier: Classifier | None
-
-    @property
-    def learnt(self) -> bool:
-        """Whether either has learnt from the data."""
-        return self.classifier is not None or isinstance(self.extractor, Classifier)
-
-    def of(self, spec: MetricSpec) -> Extractor | Classifier | None:
-        """That on which the metric depends."""
-        return {"features": self.extractor, "probabilities": self.classifier}.get(spec.sees)
-
-    def shown(self, samples: Exhibit) -> Exhibit:
-        """The same with what these find out."""
-        return replace(
-            samples,
-            features=self.extractor.features(samples.samples) if self.extractor else None,
-            probabilities=self.classifier.probabilities(samples.samples) if self.classifier else None,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +81,28 @@ def evaluate(wish: Wish, display: Display) -> Scored:
     model = find_model(wish, catalog)
     home, other = find_data(wish, model, catalog, display)
     against = home if model is None else other
-    specs = choose(wish, against, catalog)
+    kind = kind_of(wish.features, home)
+    specs = choose(wish, against, kind, catalog, model is not None and model.walk is not None)
     options = options_of(specs, wish.changes)
-    judges = find_judges(specs, wish, home, display)
-    case = gather(wish, model, home, other, judges)
+    judges = find_judges(specs, kind, wish.device, home, display)
+    case = gather(wish, model, home, other, judges, searched=any(spec.sees == "samples" for spec in specs))
     scores: list[Score] = []
     for spec in display.track(specs, "Scoring"):
         scores += scores_of(spec, options[spec.name], case)
-    return Scored(scores, notes_of(model, home, other))
+    return Scored(scores, notes_of(model, home, other) + kept_beside(wish, model, scores))
+
+
+def kept_beside(wish: Wish, model: Model | None, scores: list[Score]) -> list[str]:
+    """Add the scores of a run to those that it keeps; what to say where it cannot."""
+    run = RunFolder(Path(wish.target))
+    judged = (step_of(path) for path in reversed(run.checkpoints()) if model and sha256(path) == model.hash)
+    try:
+        step = next(judged, None)
+        if step is not None:
+            append_scores(run, step, scores)
+    except (GanzooError, OSError) as error:  # another process may delete a checkpoint right now
+        return [f"Note: the run does not keep these scores: {error}"]
+    return []
 
 
 def find_model(wish: Wish, catalog: Catalog) -> Model | None:
@@ -140,23 +136,28 @@ def find_data(wish: Wish, model: Model | None, catalog: Catalog, display: Displa
     return home, open_real(name, options | {"split": wish.split}, path, catalog, display)
 
 
-def choose(wish: Wish, against: Real, catalog: Catalog) -> list[MetricSpec]:
+def choose(wish: Wish, against: Real, features: str, catalog: Catalog, walks: bool = False) -> list[MetricSpec]:
     """The metrics that were asked for, or all that fit the data. Raises UnknownName, and BadData where one does not."""
-    if not wish.metrics:
-        return [spec for _, spec in catalog.metrics if not misfit(spec, against)]
+    if not wish.metrics:  # paths are walked on request: those of a run would not be among its bundle's scores
+        return [spec for _, spec in catalog.metrics if not misfit(spec, against, features) and spec.sees != "paths"]
     specs = [catalog.metrics[name] for name in dict.fromkeys(wish.metrics)]
     for spec in specs:
-        if problem := misfit(spec, against):
+        if problem := misfit(spec, against, features, walks):
             raise BadData(f"{spec.name} {problem}.")
     return specs
 
 
-def misfit(spec: MetricSpec, real: Real) -> str:
-    """Why the metric cannot judge such data; empty where it can."""
-    if spec.sees == "modes" and real.data.modes is None:
-        return f"counts modes whose places are known, and those of {real.name} are not; use ring or grid"
-    if spec.sees in ("features", "probabilities") and not real.data.spec.is_picture:
+def misfit(spec: MetricSpec, real: Real, features: str, walks: bool = False) -> str:
+    """Why the metric cannot judge such data by such features; empty where it can."""
+    if spec.sees == "modes" and real.data.modes is None and real.data.parts is None:
+        return f"counts modes that are known, and those of {real.name} are not; use ring, grid or stacked-mnist"
+    if spec.sees in ("features", "logits", "paths", "probabilities") and not real.data.spec.is_picture:
         return f"judges pictures, and {real.name} holds points; use metrics such as parzen or diversity"
+    if spec.sees == "paths" and not walks:
+        return "follows a generator before its pictures are rounded; score the run: data and bundles have no such thing"
+    kinds, why = FITTING.get(spec.sees, ((), ""))
+    if why and features.partition(":")[0] not in kinds:
+        return why
     if spec.sees == "probabilities" and real.data.labels is None:
         return f"needs labels, and {real.name} has none; use others, with --features pixels or onnx:PATH"
     return ""
@@ -175,26 +176,11 @@ def options_of(specs: Sequence[MetricSpec], changes: Sequence[Change]) -> dict[s
     }
 
 
-def find_judges(specs: Sequence[MetricSpec], wish: Wish, home: Real, display: Display) -> Judges:
-    """Those that the metrics ask for. Raises UsageError for an extractor that there is not, and what each raises."""
-    kind = wish.features or ("classifier" if home.data.labels is not None else "pixels")
-    if kind not in ("classifier", "pixels") and not kind.startswith("onnx:"):
-        raise UsageError(f"There are no features {kind!r}; {did_you_mean(kind, KINDS)}")
-    seen = {spec.sees for spec in specs}
-    wants_features = "features" in seen
-    classifier: Classifier | None = None
-    extractor: Extractor | None = None
-    if "probabilities" in seen or (wants_features and kind == "classifier"):
-        classifier = classifier_of(home.data, home.name, home.digest, pick_device(wish.device), display)
-    if wants_features and kind.startswith("onnx:"):
-        extractor = OnnxExtractor(Path(kind.removeprefix("onnx:")), wish.device)
-    elif wants_features:
-        extractor = classifier if kind == "classifier" else Pixels()
-    return Judges(extractor, classifier if "probabilities" in seen else None)
+def gather(wish: Wish, model: Model | None, home: Real, other: Real, judges: Judges, *, searched: bool = True) -> Case:
+    """Draw, take and look at all samples; those that may have been copied only where they are to be `searched`.
 
-
-def gather(wish: Wish, model: Model | None, home: Real, other: Real, judges: Judges) -> Case:
-    """Draw, take and look at all samples. Raises BadData for too few, and for a model's of another shape."""
+    Raises BadData for too few, and for a model's of another shape.
+    """
     against = home if model is None else other
     rows = deal(against, wish.samples, wish.seed, judges.learnt and against is home)
     count, taken = len(rows.real), NOBODY
@@ -207,15 +193,19 @@ def gather(wish: Wish, model: Model | None, home: Real, other: Real, judges: Jud
         taken = of_classes(other, rows.spare if other is home else everything, wish.classes, count)
         among = f", classes {', '.join(wish.classes)}" if wish.classes else ""
         target, target_hash, drawn = other.title + among, other.digest, exhibit(other, taken)
+    real = judges.shown(exhibit(against, rows.real))
+    training = training_samples(home, taken if other is home else NOBODY) if searched else real.samples[:0]
     evidence = Evidence(
         judges.shown(drawn),
-        judges.shown(exhibit(against, rows.real)),
-        training_samples(home, taken if other is home else NOBODY),
+        real,
+        training,
         wish.seed,
-        counter(against),
+        counter(against.data, judges.counter.labels if judges.counter else None),
+        model.walk(judges.unrounded) if model is not None and model.walk is not None else None,
     )
-    training = training_samples(home, rows.floor if against is home else NOBODY)
-    floor = replace(evidence, generated=judges.shown(exhibit(against, rows.floor)), training=training)
+    if searched:
+        training = training_samples(home, rows.floor if against is home else NOBODY)
+    floor = replace(evidence, generated=judges.shown(exhibit(against, rows.floor)), training=training, walk=None)
     return Case(target, target_hash, against, judges, evidence, floor)
 
 
@@ -228,24 +218,20 @@ def check_alike(name: str, shape: tuple[int, ...], against: Real) -> None:
         )
 
 
-def counter(real: Real) -> Callable[[np.ndarray], Mapping[str, float]] | None:
-    """Counts the modes of the data in samples [N, D], where they are known."""
-    modes = real.data.modes
-    return None if modes is None else partial(modes_in, modes)
-
-
-def modes_in(modes: Modes, samples: np.ndarray) -> dict[str, float]:
-    return {name.replace("_", " "): float(value) for name, value in asdict(coverage(samples, modes)).items()}
-
-
 def scores_of(spec: MetricSpec, options: Any, case: Case) -> list[Score]:
     """One for each number of the metric, each with what it depends on in its name and its provenance."""
-    metric, judge = spec.build(options), case.judges.of(spec)
-    found, floor = metric(case.evidence), metric(case.floor)
+    metric = spec.build(options)
+    return with_provenance(spec, options, case, metric(case.evidence), metric(case.floor))
+
+
+def with_provenance(spec: MetricSpec, options: Any, case: Case, found: Found, floor: Found) -> list[Score]:
+    """The numbers that a metric found as scores, each beside its floor."""
+    judge = case.judges.of(spec)
     mark = f"[{title(judge)}]" if judge else ""
+    named = own_name if isinstance(judge, Inception) else str
     source = provenance(spec, options, case)
     return [
-        Score(name=f"{name}{mark}", value=value, floor=floor.get(name), provenance=source)
+        Score(name=f"{named(name)}{mark}", value=value, floor=floor.get(name), provenance=source)
         for name, value in found.items()
     ]
 
@@ -253,10 +239,11 @@ def scores_of(spec: MetricSpec, options: Any, case: Case) -> list[Score]:
 def provenance(spec: MetricSpec, options: Any, case: Case) -> Provenance:
     """All that the metric's numbers depend on."""
     judge = case.judges.of(spec)
+    used = ("scikit-learn", "torch-fidelity") if isinstance(judge, Inception) else ("scikit-learn",)
     return Provenance(
         metric=spec.name,
         options=to_plain(options),
-        extractor=judge.name if judge else "",
+        extractor=described(judge) if judge else "",
         extractor_hash=judge.hash if judge else "",
         extractor_accuracy=judge.accuracy if isinstance(judge, Classifier) else None,
         generated=len(case.evidence.generated.samples),
@@ -269,8 +256,13 @@ def provenance(spec: MetricSpec, options: Any, case: Case) -> Provenance:
         target=case.target,
         target_hash=case.target_hash,
         seed=case.evidence.seed,
-        versions=versions() | {name: version(name) for name in ("scikit-learn",)},
+        versions=versions() | {name: version(name) for name in used},
     )
+
+
+def described(judge: Extractor) -> str:
+    """Its name, and what it does to pictures before it looks."""
+    return f"{judge.name}, {judge.resize}" if isinstance(judge, Inception) else judge.name
 
 
 def notes_of(model: Model | None, home: Real, other: Real) -> list[str]:

@@ -1,4 +1,4 @@
-"""From pictures to the features that metrics compare: a classifier's, the pixels, or those of an ONNX file.
+"""From pictures to the features that metrics compare: the pixels, or those of an ONNX file.
 
 N = pictures, H, W, C = height, width and channels, F = features.
 """
@@ -18,7 +18,6 @@ from ganzoo.sampling.providers import Device, open_session
 from ganzoo.sampling.runtime import ort
 
 AT_ONCE = 64  # pictures
-KINDS = ("classifier", "pixels", "onnx:PATH")
 
 
 @runtime_checkable

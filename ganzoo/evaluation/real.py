@@ -17,7 +17,7 @@ from ganzoo.data.memory import byte_count, take
 from ganzoo.evaluation.classifier import unseen
 from ganzoo.training.display import Display
 
-MOST = 2**29  # bytes of real samples that copies are looked for in; more are thinned out
+MOST = 2**28  # bytes of real samples that copies are looked for in; more are thinned out
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
-from ganzoo.core.errors import BadData, UsageError
-from ganzoo.core.files import write_text
+from ganzoo.core.errors import BadData, BadRun, UsageError
+from ganzoo.core.files import explained, write_text
 from ganzoo.core.options import to_plain
+from ganzoo.core.run_folder import RunFolder
 
 FORMAT = 1
 FREE = ("target", "target_hash", "floor", "seed", "versions")  # in which scores that are compared may differ
@@ -47,6 +48,14 @@ class Score:
     provenance: Provenance
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What one judging of a run found, a line of its `scores.jsonl`."""
+
+    step: int
+    scores: list[Score]
+
+
 def difference(one: Score, other: Score) -> float:
     """`one` less `other`. Raises UsageError where they are not the same number of the same thing, naming what differs.
 
@@ -76,3 +85,33 @@ def read_scores(path: Path) -> list[Score]:
         return msgspec.convert(content["scores"], list[Score])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadData(f"{path} holds no scores of `ganzoo evaluate` ({error}).") from error
+
+
+def append_scores(run: RunFolder, step: int, scores: list[Score]) -> None:
+    """Add them to those of the run, as found at its checkpoint of `step`. Raises GanzooError where the disk refuses."""
+    line = json.dumps(to_plain(Judged(step=step, scores=scores))) + "\n"
+    with explained(run.scores_file), run.scores_file.open("a+b") as file:
+        if file.tell() and not run.scores_file.read_bytes().endswith(b"\n"):  # a crash cut the last line short
+            file.write(b"\n")
+        file.write(line.encode())
+
+
+def scores_over_time(run: RunFolder) -> list[Judged]:
+    """In the order in which they were found; a step may come several times, by other metrics or samples.
+
+    A line that a crash cut short is left out. Raises BadRun where a line is of another version.
+    """
+    text = run.scores_file.read_text(encoding="utf-8") if run.scores_file.exists() else ""
+    found = []
+    for line in text.splitlines():
+        try:
+            content = json.loads(line)
+        except ValueError:
+            continue
+        try:
+            found.append(msgspec.convert(content, Judged))
+        except msgspec.ValidationError as error:
+            raise BadRun(
+                f"{run.scores_file} was written by another version of ganzoo ({error}); delete it, and evaluate again."
+            ) from error
+    return found

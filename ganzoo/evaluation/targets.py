@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import torch
+from torch import Tensor
 
 from ganzoo.catalog import load_catalog
 from ganzoo.core.config import Choice
@@ -15,7 +16,8 @@ from ganzoo.core.files import sha256
 from ganzoo.core.manifest import GENERATOR
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.specs import Exhibit, SampleSpec
-from ganzoo.latents import seed_words
+from ganzoo.core.walk import Walk
+from ganzoo.latents import Latents, seed_words
 from ganzoo.sampling.inputs import seeds_from
 from ganzoo.sampling.pixels import to_uint8
 from ganzoo.sampling.sampler import Sampler
@@ -24,6 +26,7 @@ from ganzoo.training.checkpoint import load_average
 from ganzoo.training.device import pick_device
 
 AT_ONCE = 256  # samples
+Look = Callable[[Tensor], np.ndarray]  # samples [N, S...], pictures in [-1, 1], to features float64 [N, F]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,41 +36,81 @@ class Model:
     title: str
     hash: str  # SHA-256 of its weights' file
     sample: SampleSpec
-    dataset: Choice  # of a bundle, which does not say them, without options
+    dataset: Choice  # of a bundle that is too old to say them, without options
     data: Path | None  # the user's own, which it was trained on, where that is known
     digest: str  # of what it was trained on
     draw: Callable[[int, int], Exhibit]  # (count, first seed): samples of as many seeds in a row
+    walk: Callable[[Look], Walk] | None = None  # to what features look finds; None where pictures come rounded
 
 
-def model_of_run(run: RunFolder, device: str) -> Model:
-    """The newest checkpoint's averaged generator. Raises BadRun and what the device raises."""
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A run's generator, and what it draws from."""
+
+    generator: torch.nn.Module
+    prior: Latents
+    sample: SampleSpec
+    conditional: bool
+    normal: bool  # whether the prior is
+    device: torch.device
+
+    def draw(self, count: int, first: int) -> Exhibit:
+        """Samples of the seeds `first`, `first` + 1, …"""
+        seeds = seeds_from(first, count)
+        labels = seeds % self.sample.num_classes if self.conditional else None
+        parts = []
+        for start in range(0, count, AT_ONCE):
+            rows = slice(start, start + AT_ONCE)
+            latents = self.prior.from_words(seed_words(seeds[rows], self.prior.words))
+            found = self.samples(latents, None if labels is None else labels[rows]).cpu().numpy()
+            parts.append(to_uint8(found) if self.sample.is_picture else found)
+        return Exhibit(finite(np.concatenate(parts)), labels=labels)
+
+    def walk(self, look: Look) -> Walk:
+        """To what `look` finds in samples."""
+
+        def latents(count: int, first: int) -> np.ndarray:
+            return self.prior.from_words(seed_words(seeds_from(first, count), self.prior.words))
+
+        @torch.no_grad()
+        def features(latents: np.ndarray) -> np.ndarray:
+            labels = np.arange(len(latents)) % self.sample.num_classes if self.conditional else None
+            return look(self.samples(latents, labels).clamp(-1, 1))
+
+        return Walk(latents, self.normal, features)
+
+    @torch.no_grad()
+    def samples(self, latents: np.ndarray, labels: np.ndarray | None) -> Tensor:
+        """As the generator makes them, [N, S...], on its device."""
+        told = None if labels is None else torch.from_numpy(labels).to(self.device)
+        return self.generator(torch.from_numpy(latents).to(self.device), told)
+
+
+def model_of_run(run: RunFolder, device: str, checkpoint: Path | None = None) -> Model:
+    """The averaged generator of the newest checkpoint, or of this one. Raises BadRun and what the device raises."""
     catalog, config, facts = load_catalog(), run.config(), run.facts()
     try:
         sample, digest = msgspec.convert(facts["data"]["sample"], SampleSpec), str(facts["data"]["digest"])
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         raise BadRun(f"{run.config_file} is damaged: it lacks facts of the data ({error}).") from error
-    checkpoint, place = run.newest_checkpoint(), pick_device(device)
+    checkpoint, place = checkpoint or run.newest_checkpoint(), pick_device(device)
     with same_plugins(run):
         generator, prior = build_generator(config, sample, catalog).eval(), build_prior(config, catalog)
         conditional = catalog.generators[config.generator.name].conditional
+        normal = catalog.latents[config.latents.name].normal
     step = load_average(checkpoint, generator)
-    generator = generator.to(place)
-
-    @torch.no_grad()
-    def draw(count: int, first: int) -> Exhibit:
-        seeds = seeds_from(first, count)
-        labels = seeds % sample.num_classes if conditional else None
-        parts = []
-        for start in range(0, count, AT_ONCE):
-            rows = slice(start, start + AT_ONCE)
-            latents = torch.from_numpy(prior.from_words(seed_words(seeds[rows], prior.words))).to(place)
-            told = None if labels is None else torch.from_numpy(labels[rows]).to(place)
-            found = generator(latents, told).cpu().numpy()
-            parts.append(to_uint8(found) if sample.is_picture else found)
-        return Exhibit(finite(np.concatenate(parts)), labels=labels)
-
+    network = Network(generator.to(place), prior, sample, conditional, normal, place)
     own = Path(config.data) if config.data else None
-    return Model(f"{run.path}, step {step:,}", sha256(checkpoint), sample, config.dataset, own, digest, draw)
+    return Model(
+        f"{run.path}, step {step:,}",
+        sha256(checkpoint),
+        sample,
+        config.dataset,
+        own,
+        digest,
+        network.draw,
+        network.walk,
+    )
 
 
 def model_of_bundle(bundle: Path, device: str) -> Model:
@@ -81,7 +124,7 @@ def model_of_bundle(bundle: Path, device: str) -> Model:
         return Exhibit(finite(sampler.generate(sampler.latents(seeds), labels)), labels=labels)
 
     title = f"{bundle}, step {manifest.training.step:,}"
-    dataset = Choice(name=manifest.dataset.name)
+    dataset = Choice(name=manifest.dataset.name, options=manifest.dataset.options)
     return Model(title, manifest.files[GENERATOR], manifest.sample, dataset, None, manifest.dataset.digest, draw)
 
 

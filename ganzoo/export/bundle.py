@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -117,7 +118,7 @@ def describe(folder: Path, name: str, files: list[str], trained: Trained, parity
         stored_as="float16" if wishes.half else "float32",
         opset=wishes.opset,
         files={file: sha256(folder / file) for file in files},
-        dataset=trained.data,
+        dataset=replace(trained.data, options=config.dataset.options),
         training=TrainingFacts(
             run=trained.run.path.resolve().name,
             step=trained.step,

@@ -6,7 +6,7 @@ import onnx
 
 from ganzoo.core.errors import UsageError
 from ganzoo.core.manifest import GENERATOR, LATENTS, RGB, SINGLE, Check, Parity
-from ganzoo.export.contract import check_generator
+from ganzoo.export.contract import check_generator, real_inputs
 from ganzoo.export.halved import stored_as_half
 from ganzoo.export.heads import rgb_head, single_file
 from ganzoo.export.latents_file import latents_to_onnx
@@ -40,17 +40,18 @@ def make_graphs(trained: Trained, wishes: Wishes) -> tuple[dict[str, onnx.ModelP
     model = to_onnx(generator, sample, prior.size, conditional=conditional, truncates=truncates, opset=wishes.opset)
     parity = compare(model, generator, sample, prior, conditional=conditional, truncates=truncates)
     checks = list(parity.checks)
+    cases = real_inputs(sample, prior, conditional=conditional, truncates=truncates)
     if wishes.half:
         full, model = model, stored_as_half(model)
-        halved = compare_half(full, model, sample, prior, conditional=conditional, truncates=truncates)
+        halved = compare_half(full, model, cases)
         parity, checks = with_half(parity, halved), [*checks, *halved]
     graphs = {LATENTS: latents_to_onnx(prior), GENERATOR: model}
     if wishes.single_file:
         graphs[SINGLE] = single_file(graphs[LATENTS], model)
-        checks += compare_single(model, graphs[SINGLE], sample, prior, conditional=conditional, truncates=truncates)
+        checks += compare_single(model, graphs[SINGLE], cases)
     if wishes.head:
         graphs[RGB] = rgb_head(model, sample)
-        checks += compare_rgb(model, graphs[RGB], sample, prior, conditional=conditional, truncates=truncates)
+        checks += compare_rgb(model, graphs[RGB], cases)
     return graphs, replace(parity, checks=tuple(checks))
 
 

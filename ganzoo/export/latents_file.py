@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from ganzoo.core.errors import ExportFailed, first_line
-from ganzoo.export.onnx_file import IR_VERSION, OPSET
+from ganzoo.export.onnx_file import IR_VERSION, OPSET, check_graph
 from ganzoo.export.tracing import Trace, Traced, refusal
 from ganzoo.latents import Latents, seed_words
 from ganzoo.sampling.providers import open_session
@@ -37,11 +37,7 @@ def latents_to_onnx(prior: Latents) -> onnx.ModelProto:
         list(trace.constants.values()),
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    try:
-        onnx.checker.check_model(model, full_check=True)
-        onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ExportFailed(f"The graph of the prior is invalid: {first_line(error)}.") from error
+    check_graph(model)
     prove(model, prior)
     return model
 

@@ -72,13 +72,11 @@ def draw_grid(pictures: UInt8[np.ndarray, "batch height width channels"]) -> Ima
 
 
 def drawable(pictures: np.ndarray) -> UInt8[np.ndarray, "batch height width 1|3"]:
-    """Grey or RGB: of more than three channels the first three. Raises GanzooError for two, and for other numbers."""
+    """Grey or RGB: two channels become red and green, of many the first three. Raises GanzooError for other types."""
     channels = pictures.shape[-1]
     if pictures.dtype != np.uint8:
         raise GanzooError(f"A grid is drawn from uint8 [N, H, W, C], not from {pictures.dtype}; use `to_uint8` first.")
-    if channels == 2:
-        raise GanzooError("Pictures of two channels are neither grey nor RGB; write a .npy file instead.")
-    return pictures[..., :3]
+    return np.pad(pictures, [(0, 0), (0, 0), (0, 0), (0, 1)]) if channels == 2 else pictures[..., :3]
 
 
 def enlarged(pictures: np.ndarray) -> np.ndarray:

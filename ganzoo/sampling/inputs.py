@@ -72,7 +72,7 @@ def label_number(label: int | str, count: int, names: Sequence[str]) -> int:
         number = int(label) if isinstance(label, str) else index(label)
         if 0 <= number < count:
             return number
-    known = f"; {did_you_mean(str(label), names)}" if names else "."
+    known = f"; {did_you_mean(label, names)}" if names and isinstance(label, str) and not label.isdecimal() else "."
     raise UsageError(f"There is no label {label!r}; labels are 0 to {count - 1}{known}")
 
 

@@ -10,7 +10,7 @@ from ganzoo.catalog import Catalog, Shelf
 from ganzoo.core.errors import GanzooError, UnknownName
 from ganzoo.core.options import parse_options, to_plain
 from ganzoo.core.specs import Spec
-from ganzoo.testing import networks, objectives, priors, recipes
+from ganzoo.testing import metrics, networks, objectives, priors, recipes
 from ganzoo.testing.report import Inapplicable, Violation, ensure
 
 __all__ = ["Check", "Inapplicable", "Violation", "checks"]
@@ -23,6 +23,7 @@ KINDS: dict[str, dict[str, Callable[[Any], None]]] = {
     "regularizers": objectives.OF_REGULARIZERS,
     "augmentations": objectives.OF_AUGMENTATIONS,
     "latents": priors.OF_PRIORS,
+    "metrics": metrics.OF_METRICS,
 }
 
 

@@ -38,10 +38,8 @@ def save_samples(generator: nn.Module, parts: Components, path: Path) -> None:
 def save_view(samples: np.ndarray, path: Path, reference: np.ndarray | None = None) -> None:
     """A picture of samples uint8 [N, H, W, C] or float32 [N, D], whatever C and D, so that a look never ends a run.
 
-    Of two channels the first is shown; numbers, D = 1, are shown by their distribution.
+    Numbers, D = 1, are shown by their distribution.
     """
-    if samples.ndim == 4 and samples.shape[-1] == 2:
-        samples = samples[..., :1]
     if samples.ndim == 2 and samples.shape[1] == 1:
         samples, reference = distribution(samples), None if reference is None else distribution(reference)
     save_grid(samples, path, reference=reference)

@@ -1,7 +1,8 @@
 """What a run writes down about itself: losses are kept on the device, and read once in a while."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from time import perf_counter
 from typing import Any
@@ -52,6 +53,13 @@ class Recorder:
         if self.config.minutes is not None:
             return perf_counter() - self.started >= 60 * self.config.minutes
         return step >= self.total
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave out of the log's speed what is no training; the run's minutes go on."""
+        begun = perf_counter()
+        yield
+        self.last_time += perf_counter() - begun
 
     def add(self, step: int, terms: Terms) -> None:
         """Keep one step's terms; reads nothing, so that the device need not wait."""

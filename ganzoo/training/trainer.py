@@ -30,11 +30,13 @@ def train(
     run: RunFolder,
     observe: Callable[[StepDone], object],
     say: Callable[[str], None],
+    examine: Callable[[int], object] = lambda step: None,
 ) -> TrainState:
     """Train to the run's end, going on from the newest whole checkpoint in `run` if there is one.
 
     `observe` is told every `log_every` steps how the run goes, and answers whether to stop it, all saved; `say` is told
-    what a user must hear at once.
+    what a user must hear at once. `examine` judges the checkpoint of a step, every `evaluate_every` steps and at the
+    end.
     Raises Interrupted after Ctrl-C, with all saved; Diverged where a loss or a weight is no longer finite.
     """
     state = TrainState.start(parts.players, config)
@@ -56,11 +58,15 @@ def train(
             if done or state.step % config.log_every == 0:
                 stop = bool(observe(recorder.log(state, moves)))
                 done = processes.agree(stop) or done
-            if done or state.step % config.checkpoint_every == 0:
+            due = config.evaluate_every and state.step % config.evaluate_every == 0
+            if done or due or state.step % config.checkpoint_every == 0:
                 recorder.check()
                 save_checkpoint(state, parts, run, config.keep_checkpoints)
             if done or state.step % config.samples_every == 0:
                 save_samples(state.average.network, parts, run.samples_file(state.step))
+            if due or (done and recorder.is_over(state.step)):
+                with recorder.paused():
+                    examine(state.step)
     if not run.samples_file(state.step).exists():  # a run that was cut short between its last two files
         save_samples(state.average.network, parts, run.samples_file(state.step))
     if not processes.agree(recorder.is_over(state.step)):  # their clocks may differ

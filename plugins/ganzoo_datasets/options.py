@@ -22,12 +22,15 @@ class IdxOptions:
 
 @dataclass(frozen=True, slots=True)
 class StackedMnistOptions:
-    """Three digits of MNIST in one picture, one in each colour."""
+    """Digits of MNIST in one picture, one in each colour."""
 
     split: Literal["train", "test", "all"] = "train"  # which digits are stacked
     size: Literal[28, 32] = 28  # pixels; 32 adds a black border of 2, so that sides halve evenly
     samples: Count = 128_000
     seed: Natural = 0  # of the draw of digits; the run has its own
+    digits: Literal[2, 3] = (
+        3  # 3 are red, green and blue, with 1,000 modes; 2 are 100 modes, for machines without a GPU
+    )
 
 
 @dataclass(frozen=True, slots=True)

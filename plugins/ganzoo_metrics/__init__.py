@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 from ganzoo.api import MetricSpec, NoOptions, hookimpl
 from ganzoo_metrics.options import (
     DensityCoverageOptions,
+    InceptionScoreOptions,
     KernelOptions,
     ModesOptions,
     NearestOptions,
     ParzenOptions,
+    PathLengthOptions,
     PrecisionRecallOptions,
 )
 
@@ -18,7 +20,19 @@ if TYPE_CHECKING:
 
 @hookimpl
 def ganzoo_metrics() -> list[MetricSpec]:
-    return [FRECHET, KERNEL, PRECISION_RECALL, DENSITY_COVERAGE, CLASSIFIER, PARZEN, MODES, NEAREST, DIVERSITY]
+    return [
+        FRECHET,
+        KERNEL,
+        PRECISION_RECALL,
+        DENSITY_COVERAGE,
+        CLASSIFIER,
+        INCEPTION,
+        PARZEN,
+        MODES,
+        NEAREST,
+        DIVERSITY,
+        PATH_LENGTH,
+    ]
 
 
 def build_frechet(_options: NoOptions) -> "Metric":
@@ -51,6 +65,12 @@ def build_classifier(_options: NoOptions) -> "Metric":
     return classified
 
 
+def build_inception(options: InceptionScoreOptions) -> "Metric":
+    from ganzoo_metrics.inception import InceptionScore
+
+    return InceptionScore(options)
+
+
 def build_parzen(options: ParzenOptions) -> "Metric":
     from ganzoo_metrics.parzen import Parzen
 
@@ -75,12 +95,19 @@ def build_diversity(_options: NoOptions) -> "Metric":
     return diversity
 
 
+def build_path_length(options: PathLengthOptions) -> "Metric":
+    from ganzoo_metrics.path_length import PathLength
+
+    return PathLength(options)
+
+
 FRECHET = MetricSpec(
     name="frechet-distance",
     summary="Distance of two normal distributions with the features' means and covariances; 0 where they agree",
     source="arXiv:1706.08500",
     build=build_frechet,
     sees="features",
+    better={"FD": "lower"},
 )
 
 KERNEL = MetricSpec(
@@ -90,6 +117,7 @@ KERNEL = MetricSpec(
     options=KernelOptions,
     build=build_kernel,
     sees="features",
+    better={"KD": "lower"},
 )
 
 PRECISION_RECALL = MetricSpec(
@@ -99,6 +127,7 @@ PRECISION_RECALL = MetricSpec(
     options=PrecisionRecallOptions,
     build=build_precision_recall,
     sees="features",
+    better={"precision": "higher", "recall": "higher"},
 )
 
 DENSITY_COVERAGE = MetricSpec(
@@ -108,6 +137,7 @@ DENSITY_COVERAGE = MetricSpec(
     options=DensityCoverageOptions,
     build=build_density_coverage,
     sees="features",
+    better={"coverage": "higher"},
 )
 
 CLASSIFIER = MetricSpec(
@@ -116,6 +146,17 @@ CLASSIFIER = MetricSpec(
     source="arXiv:1606.03498",
     build=build_classifier,
     sees="probabilities",
+    better={"classes": "higher", "classifier score": "higher", "label agreement": "higher"},
+)
+
+INCEPTION = MetricSpec(
+    name="inception-score",
+    summary="How surely Inception tells classes in generated samples, and how many; of its logits",
+    source="arXiv:1606.03498",
+    options=InceptionScoreOptions,
+    build=build_inception,
+    sees="logits",
+    better={"IS": "higher"},
 )
 
 PARZEN = MetricSpec(
@@ -129,11 +170,18 @@ PARZEN = MetricSpec(
 
 MODES = MetricSpec(
     name="modes",
-    summary="Which modes of a mixture were found, where the data's are known",
+    summary="Which modes were found, where the data's are known: of a mixture, or of stacked pictures",
     source="arXiv:1705.07761",
     options=ModesOptions,
     build=build_modes,
     sees="modes",
+    better={
+        "well covered": "higher",
+        "covered": "higher",
+        "high quality": "higher",
+        "reverse kl": "lower",
+        "reverse kl to data": "lower",
+    },
 )
 
 NEAREST = MetricSpec(
@@ -151,4 +199,13 @@ DIVERSITY = MetricSpec(
     source="arXiv:1609.03126",
     build=build_diversity,
     sees="samples",
+)
+
+PATH_LENGTH = MetricSpec(
+    name="path-length",
+    summary="How far samples move in features for a small step of the latent; of runs, and on request",
+    source="arXiv:1812.04948",
+    options=PathLengthOptions,
+    build=build_path_length,
+    sees="paths",
 )

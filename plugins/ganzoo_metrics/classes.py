@@ -7,6 +7,7 @@ from ganzoo.api import BadData, Evidence
 from ganzoo_metrics.options import ModesOptions
 
 BEYOND_DOUBT = 0.9  # probability of the likeliest class
+POINTS, PICTURES = 2500, 26_000  # samples whose modes are counted: the published protocol's
 
 
 def classified(evidence: Evidence) -> dict[str, float | list[float]]:
@@ -57,4 +58,5 @@ class ModesFound:
         """Raises BadData for data whose modes are not known, and what the count raises."""
         if evidence.count_modes is None:
             raise BadData("The modes of these data are not known, so they cannot be counted; use ring or grid.")
-        return dict(evidence.count_modes(evidence.generated.samples[: self.samples]))
+        samples = evidence.generated.samples
+        return dict(evidence.count_modes(samples[: self.samples or (PICTURES if samples.ndim == 4 else POINTS)]))

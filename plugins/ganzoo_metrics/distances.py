@@ -87,7 +87,8 @@ def discrepancy(one: Float[np.ndarray, "N F"], other: Float[np.ndarray, "M F"]) 
 
 def kernel(one: Float[np.ndarray, "N F"], other: Float[np.ndarray, "M F"]) -> Float[np.ndarray, "N M"]:
     """(x·y / F + 1)³ for every pair."""
-    return (one.astype(np.float64) @ other.astype(np.float64).T / one.shape[1] + 1) ** 3
+    base = one.astype(np.float64) @ other.astype(np.float64).T / one.shape[1] + 1
+    return base * base * base  # many times faster than numpy's power
 
 
 def features_of(evidence: Evidence) -> tuple[Float[np.ndarray, "N F"], Float[np.ndarray, "M F"]]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ganzoo.api import Count, Natural
+from ganzoo.api import Count, Natural, Positive
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,13 @@ class DensityCoverageOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class InceptionScoreOptions:
+    """The paper's number of parts."""
+
+    parts: Count = 10
+
+
+@dataclass(frozen=True, slots=True)
 class ParzenOptions:
     """The width of the windows is chosen, and cannot be set: a wrong one says nothing of the model."""
 
@@ -35,10 +42,18 @@ class ParzenOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class PathLengthOptions:
+    """The paper's step; of its 100,000 pairs, so many that the standard error is a few percent."""
+
+    pairs: Count = 2000
+    epsilon: Positive = 1e-4  # share of a path
+
+
+@dataclass(frozen=True, slots=True)
 class ModesOptions:
     """The published protocol's number of samples."""
 
-    samples: Count = 2500
+    samples: Natural = 0  # 0 = 2,500 points or 26,000 pictures; no more than there are
 
 
 @dataclass(frozen=True, slots=True)

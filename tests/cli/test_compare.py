@@ -39,23 +39,25 @@ def test_a_single_seed_has_no_error_and_the_next_comparison_another_folder(here:
 
 @pytest.mark.parametrize("assignment", ["seed=3", "steps=5", "batch_size=7", "dataset=grid"])
 def test_what_a_comparison_sets_itself_cannot_be_set(assignment: str, refused: Refused, here: Path) -> None:
-    refused(2, "compare", "mlp-ring", *SMALL, "--set", assignment)
+    assert assignment.partition("=")[0] in refused(2, "compare", "mlp-ring", *SMALL, "--set", assignment).stderr
+    assert list(here.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("exit_code", "words"),
+    ("exit_code", "words", "told"),
     [
-        (2, ["compare", "mlp-rign", *SMALL]),
-        (2, ["compare", "mlp-ring", "mlp-ring", *SMALL]),
-        (1, ["compare", "mlp-ring", "--dataset", "digits"]),
-        (1, ["compare", "mlp-ring", *SMALL, "--set", "dataset.std=0"]),
-        (2, ["compare", "mlp-ring", *SMALL, "--set", "generator.wdith=3"]),
+        (2, ["compare", "mlp-rign", *SMALL], "did you mean 'mlp-ring'"),
+        (2, ["compare", "mlp-ring", "mlp-ring", *SMALL], "mlp-ring"),
+        (1, ["compare", "mlp-ring", "--dataset", "digits"], "digits"),
+        (1, ["compare", "mlp-ring", *SMALL, "--set", "dataset.std=0"], "std"),
+        (2, ["compare", "mlp-ring", *SMALL, "--set", "generator.wdith=3"], "did you mean 'generator.width'"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_in_one_sentence(
-    exit_code: int, words: list[str], refused: Refused, here: Path
+    exit_code: int, words: list[str], told: str, refused: Refused, here: Path
 ) -> None:
-    refused(exit_code, *words)
+    assert told in refused(exit_code, *words).stderr
+    assert list(here.iterdir()) == []
 
 
 def test_what_shows_only_in_a_run_ends_the_comparison_in_one_sentence(here: Path) -> None:

@@ -1,11 +1,13 @@
 """`ganzoo evaluate`: runs, bundles and data sets, and what is said of bad input."""
 
 import json
+from math import log
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command import Refused, ganzoo
+from PIL import Image
 
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.evaluation import classifier, targets
@@ -36,6 +38,107 @@ def test_a_run_and_its_bundle_have_the_same_scores(here: Path, made: Path) -> No
     for name, score in run.items():
         np.testing.assert_allclose(bundle[name].value, score.value, rtol=2e-3, atol=2e-3)
     assert abs(difference(run["FD"], bundle["FD"])) <= 2e-3 * float(np.max(run["FD"].value))
+
+
+@pytest.fixture(scope="module")
+def conditional(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `runs/cgan-001`, which draws by label, of 60 steps, and `exported_models/cgan-001`."""
+    folder = tmp_path_factory.mktemp("conditional")
+    settings = ["--dataset", "digits", "--steps", "60", "--set", "batch_size=32"]
+    for words in (
+        ["train", "cgan", *settings, "--out", "runs"],
+        ["export", "--onnx", "runs/cgan-001", "--out", "exported_models"],
+    ):
+        done = ganzoo(*(str(folder / word) if word.startswith(("runs", "exported")) else word for word in words))
+        assert done.exit_code == 0, done.output
+    return folder
+
+
+def test_a_run_that_draws_by_label_and_its_bundle_have_the_same_scores(here: Path, conditional: Path) -> None:
+    """All of them to 3 digits, and how often the classifier sees what was asked for."""
+    run = scores(here, str(conditional / "runs" / "cgan-001"), "--samples", "300")
+    bundle = scores(here, str(conditional / "exported_models" / "cgan-001"), "--samples", "300")
+
+    assert list(run) == list(bundle)
+    for name, score in run.items():
+        np.testing.assert_allclose(bundle[name].value, score.value, rtol=1e-3, atol=1e-3)
+    assert 0 < float(run["label agreement"].value) < 0.7 < float(run["label agreement"].floor)
+
+
+def test_a_bundle_is_compared_with_the_data_that_it_was_trained_on(here: Path) -> None:
+    """With the same options, not with their defaults; which older bundles, that do not say them, take."""
+    few = ["--set", "dataset.samples=700", "--steps", "5", "--out", "runs"]
+    for words in (
+        ["train", "vanilla-mlp", "--dataset", "ring", *few],
+        ["export", "--onnx", "runs/vanilla-mlp-001", "--out", "."],
+    ):
+        assert ganzoo(*words).exit_code == 0
+    run = scores(here, "runs/vanilla-mlp-001", "--samples", "200", "--metrics", "diversity")
+    bundle = scores(here, "vanilla-mlp-001", "--samples", "200", "--metrics", "diversity")
+
+    (one,), (other,) = run.values(), bundle.values()
+    assert one.provenance.dataset_options["samples"] == 700
+    assert one.provenance.dataset_options == other.provenance.dataset_options
+    assert one.provenance.dataset_digest == other.provenance.dataset_digest
+
+    manifest = here / "vanilla-mlp-001" / "manifest.json"
+    older = json.loads(manifest.read_text())
+    del older["dataset"]["options"]
+    manifest.write_text(json.dumps(older))
+    (old,) = scores(here, "vanilla-mlp-001", "--samples", "200", "--metrics", "diversity").values()
+    assert old.provenance.dataset_options["samples"] == 100_000
+
+
+@pytest.fixture
+def bars(here: Path) -> list[str]:
+    """`stacked-mnist` of two digits, where digit k is a bar at the height 2 k, as words for the command line."""
+    folder = here / "mnist"
+    folder.mkdir()
+    for stem in ("train", "t10k"):
+        labels = np.arange(200) % 10
+        pictures = np.zeros((200, 28, 28), np.uint8)
+        for row in (0, 1):
+            pictures[np.arange(200), 2 * labels + row + 4, 4:24] = 255
+        for name, content in (("images-idx3", pictures), ("labels-idx1", labels.astype(np.uint8))):
+            head = bytes([0, 0, 8, content.ndim]) + np.array(content.shape, ">i4").tobytes()  # bytes, so many axes
+            (folder / f"{stem}-{name}-ubyte").write_bytes(head + content.tobytes())
+    return ["--data", "mnist", "--set", "dataset.digits=2", "--set", "dataset.samples=3000"]
+
+
+def test_modes_of_stacked_digits_are_counted_by_a_classifier_of_one_channel(
+    here: Path, bars: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All hundred of real ones, and three of three: log 100 / 3 from evenly spread, if these three are."""
+    monkeypatch.setattr(classifier, "SETTINGS", classifier.SETTINGS | {"updates": 30, "batch": 20})
+    modes = ["--metrics", "modes", *bars]
+    whole = scores(here, "stacked-mnist", "--samples", "1000", *modes)
+    some = scores(here, "stacked-mnist", "--samples", "300", "--classes", "00,17,99", *modes)
+
+    assert (whole["covered"].value, whole["covered"].floor) == (100, 100)
+    assert float(whole["reverse kl"].value) == pytest.approx(99 / 2000, rel=0.3)
+    assert float(whole["reverse kl to data"].value) == pytest.approx(99 / 2000, rel=0.3)
+    assert (some["covered"].value, some["well covered"].value) == (3, 3)
+    assert float(some["reverse kl"].value) == pytest.approx(log(100 / 3), abs=0.05)
+    source = whole["covered"].provenance
+    assert source.extractor == "stacked-mnist-channel-cnn"
+    assert source.extractor_accuracy == 1
+
+
+def test_two_channels_are_trained_drawn_and_exported(here: Path, bars: list[str]) -> None:
+    """Drawn in red and green."""
+    few = ["--dataset", "stacked-mnist", *bars, "--set", "batch_size=16", "--steps", "2", "--out", "runs"]
+    for words in (
+        ["train", "vanilla-mlp", *few],
+        ["export", "--onnx", "runs/vanilla-mlp-001", "--out", "."],
+        ["sample", "vanilla-mlp-001", "-n", "4", "-o", "grid.png"],
+    ):
+        done = ganzoo(*words)
+        assert done.exit_code == 0, done.output
+    picture = np.asarray(Image.open(here / "grid.png"))
+
+    assert picture.shape[2] == 3
+    assert picture[4:40, 4:40, :2].any()
+    assert not picture[4:40, 4:40, 2].any()
 
 
 def test_real_samples_score_as_the_floor_and_worse_where_classes_are_missing(here: Path) -> None:
@@ -116,7 +219,7 @@ def test_pictures_are_rounded_to_bytes_once(made: Path, monkeypatch: pytest.Monk
         (["digit"], "There is no run, no bundle and no data set 'digit'; of data sets, did you mean 'digits'?"),
         (["digits", "--metrics", "frechet"], "No metric is called 'frechet'; did you mean 'frechet-distance'?"),
         (["ring", "--metrics", "frechet-distance"], "frechet-distance judges pictures, and ring holds points"),
-        (["digits", "--metrics", "modes"], "modes counts modes whose places are known, and those of digits are not"),
+        (["digits", "--metrics", "modes"], "modes counts modes that are known, and those of digits are not"),
         (["digits", "--features", "pixel"], "There are no features 'pixel'; did you mean 'pixels'?"),
         (["digits", "--features", "onnx:gone.onnx"], "There is no file gone.onnx"),
         (["digits", "--set", "parsen.validation=3"], "'parsen.validation'; write METRIC.OPTION, and did you mean"),

@@ -81,7 +81,7 @@ def test_quick_has_nothing_to_keep(here: Path, refused: Refused) -> None:
 def test_numbers_that_cannot_be_written_are_an_error_of_one_sentence(here: Path, brief: None, refused: Refused) -> None:
     (here / "file").write_text("", "utf-8")
 
-    refused(1, "theory", "--quick", "--json", "file/numbers.json")
+    assert "file/numbers.json" in refused(1, "theory", "--quick", "--json", "file/numbers.json").stderr
 
 
 def test_ctrl_c_shows_what_was_checked(here: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -156,6 +157,48 @@ def test_resume_on_data_that_changed_is_refused(here: Path, refused: Refused) ->
     done = refused(1, "train", "--resume", str(run.path), "--steps", "4")
     assert "is not the one that runs/vanilla-mlp-001 was trained on" in done.stderr
     assert contents(run.path) == before
+
+
+def test_a_run_that_is_judged_names_its_best_and_the_command_that_exports_it(here: Path) -> None:
+    """Neither of which needs a classifier here; the command is run as it was printed."""
+    words = ("--steps", "6", "--evaluate-every", "2", "--metrics", "density-coverage, diversity", "--keep", "1")
+    make_pictures(here / "pictures", 60)
+    own = ("--dataset", "picture-folder", "--data", "pictures/a", "--set", "dataset.size=8", "--set", "batch_size=4")
+    done = ganzoo("train", "vanilla-mlp", *words, *own)
+    assert done.exit_code == 0, done.output
+
+    said = re.findall(
+        r"^step (\d): coverage\[pixels\] [\d.]+,.* the best.*; density .*, mean distance", done.stdout, re.M
+    )
+    assert said == ["2", "4", "6"]
+    step, command = re.findall(r"^  best +step (\d), by coverage\[pixels\] [\d.]+: ganzoo (.*)$", done.stdout, re.M)[0]
+    run = RunFolder(Path("runs/vanilla-mlp-001"))
+    assert run.best_checkpoint() == run.checkpoint_file(int(step))
+    assert ganzoo(*shlex.split(command)).exit_code == 0
+    assert Sampler("exported_models/vanilla-mlp-001").manifest.training.step == int(step)
+
+    longer = ganzoo(
+        "train", "--resume", str(run.path), "--steps", "8", "--evaluate-every", "1", "--best-by", "coverage"
+    )
+    assert longer.exit_code == 0, longer.output
+    assert len(re.findall(r"^step [78]: coverage", longer.stdout, re.M)) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--metrics", "modes,parzen"], "modes counts modes that are known, and those of digits are not"),
+        (["--metrics", "fid"], "No metric is called 'fid'; known are: "),
+        (["--metrics", "parzen", "--best-by", "log-likelihood"], "parzen has no number that can decide"),
+        (["--best-by", "fd"], "'fd' of frechet-distance cannot decide which checkpoint is the best; "),
+    ],
+)
+def test_who_cannot_judge_is_told_before_there_is_a_run(
+    here: Path, refused: Refused, words: list[str], said: str
+) -> None:
+    done = refused(1 if "modes,parzen" in words else 2, "train", "vanilla-mlp", "--evaluate-every", "10", *words)
+    assert said in done.stderr
+    assert not list(here.iterdir())
 
 
 def test_resume_finds_data_that_were_moved(here: Path, refused: Refused) -> None:

@@ -1,15 +1,8 @@
 """torch-fidelity's command line, with four means of a picture in the place of Inception's features."""
 
 import torch
+import vision  # noqa: F401 - torch-fidelity needs it, and comes next
 from torch import Tensor, nn
-
-try:  # a torchvision for GPUs cannot load its own operations beside a torch without; none of them is used here
-    import torchvision
-except RuntimeError:
-    for name in ("nms", "qnms"):
-        torch.library.define(f"torchvision::{name}", "(Tensor boxes, Tensor scores, float threshold) -> Tensor")
-    import torchvision  # noqa: F401
-
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.fidelity import main
 from torch_fidelity.registry import register_feature_extractor

@@ -1,6 +1,7 @@
 """Modes covered: by hand, against scipy, and against samplers that are known to be perfect, narrow or collapsed."""
 
 from dataclasses import replace
+from itertools import product
 from math import log, pi
 
 import numpy as np
@@ -14,15 +15,18 @@ from scipy.stats import chi2, entropy
 from ganzoo.catalog import load_catalog
 from ganzoo.core.config import OptimizerConfig, RunConfig
 from ganzoo.core.errors import BadData
-from ganzoo.core.specs import Modes, Source
+from ganzoo.core.specs import Data, Modes, Source
 from ganzoo.evaluation.modes import (
     SAMPLES,
     Coverage,
     check_modes,
     chi_square_below,
+    class_coverage,
+    counter,
     coverage,
     divergence_from_even,
     perfect,
+    shares_of,
 )
 from ganzoo.recipes import Change, find_recipe, resolve
 from ganzoo.studies.compare import load_points
@@ -221,3 +225,79 @@ def test_a_generator_that_trains_alone_loses_its_modes() -> None:
     assert together.reverse_kl < 0.05
     assert alone.well_covered <= 4
     assert alone.reverse_kl > 0.6
+
+
+# Classes of stacked pictures
+
+
+def stack(labels: list[int], channels: int, classes: str = "01") -> Data:
+    """Whose channels are drawn from pictures with these labels."""
+    names = tuple("".join(each) for each in product(classes, repeat=channels))
+    parts = Data(np.zeros((len(labels), 1, 4, 4), np.uint8), np.array(labels), tuple(classes))
+    return Data(np.zeros((2, channels, 4, 4), np.uint8), np.zeros(2, np.int64), names, parts=parts)
+
+
+def test_classes_that_are_drawn_evenly_are_all_covered_and_diverge_by_nothing() -> None:
+    found = class_coverage(np.repeat(np.arange(1000), 26), np.full(1000, 1e-3))
+
+    assert (found.covered, found.well_covered) == (1000, 1000)
+    assert (found.reverse_kl, found.reverse_kl_to_data) == pytest.approx((0, 0), abs=1e-12)
+
+
+@pytest.mark.parametrize("there", [1, 78, 999])
+def test_missing_classes_cost_the_logarithm_of_how_many_there_are(there: int) -> None:
+    """KL of an even distribution on m of K classes from the even one on all: log K / m."""
+    found = class_coverage(np.repeat(np.arange(there), 30), np.full(1000, 1e-3))
+
+    assert (found.covered, found.well_covered) == (there, there)
+    assert found.reverse_kl == pytest.approx(log(1000 / there), rel=1e-9)
+
+
+def test_a_class_that_is_seen_once_is_covered_and_not_well() -> None:
+    """Of 1,000 samples, 50 a class is fair, and 10 are 20 % of that."""
+    labels = np.repeat(np.arange(20), [1, 9, 10, 980, *[0] * 16])
+
+    found = class_coverage(labels, np.full(20, 0.05))
+
+    assert (found.covered, found.well_covered) == (4, 2)
+
+
+def test_divergences_agree_with_scipy() -> None:
+    random = np.random.default_rng(0)
+    shares = random.dirichlet(np.ones(30))
+    labels = random.choice(30, 500, p=shares)
+    counts = np.bincount(labels, minlength=30)
+
+    found = class_coverage(labels, shares)
+
+    assert found.reverse_kl == pytest.approx(entropy(counts, np.ones(30)), rel=1e-9)
+    assert found.reverse_kl_to_data == pytest.approx(entropy(counts, shares), rel=1e-9)
+
+
+def test_the_divergence_of_independent_draws_is_known() -> None:
+    """About (K - 1) / 2N in the mean: for 100 classes and 2,600 draws 0.0190."""
+    random = np.random.default_rng(0)
+    found = [class_coverage(random.integers(0, 100, 2600), np.full(100, 0.01)).reverse_kl for _ in range(200)]
+
+    assert np.mean(found) == pytest.approx(99 / 5200, rel=0.03)
+
+
+def test_a_stacked_class_is_as_frequent_as_its_channels_make_it() -> None:
+    """Three pictures of 0 and one of 1: 00, 01, 10 and 11 have 9, 3, 3 and 1 of 16."""
+    np.testing.assert_allclose(shares_of(stack([0, 0, 1, 0], 2)), np.array([9, 3, 3, 1]) / 16)
+    assert shares_of(stack([0, 1, 2], 3, "012")).shape == (27,)
+    assert shares_of(stack([0, 1, 2], 3, "012")).sum() == pytest.approx(1)
+
+
+def test_parts_that_lack_a_class_are_named() -> None:
+    with pytest.raises(BadData, match="no picture of class 1"):
+        shares_of(stack([0, 2], 2, "012"))
+
+
+def test_modes_are_counted_where_they_are_known_and_only_there() -> None:
+    pictures = np.array([0, 3, 3, 3], np.uint8).reshape(4, 1, 1, 1)
+    count = counter(stack([0, 1], 2), lambda shown: shown.ravel().astype(int))
+
+    assert count is not None
+    assert count(pictures)["covered"] == 2
+    assert counter(Data(np.zeros((2, 1, 4, 4), np.uint8)), None) is None

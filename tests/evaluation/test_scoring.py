@@ -113,6 +113,41 @@ def test_data_that_no_classifier_learns_from_are_refused(data: Data, words: str)
         trained(data)
 
 
+def stacked(count: int = 300) -> Data:
+    """Pictures of two channels, each of which shows one of `bright_or_dark`: four classes."""
+    single = bright_or_dark()
+    assert isinstance(single.samples, np.ndarray)
+    assert single.labels is not None
+    drawn = np.random.default_rng(1).integers(0, len(single.labels), (count, 2))
+    labels = single.labels[drawn] @ np.array([2, 1])
+    return Data(single.samples[drawn][:, :, 0], labels, ("dd", "db", "bd", "bb"), parts=single)
+
+
+def test_the_channels_of_stacked_pictures_are_told_one_by_one(short: None) -> None:
+    """By the classifier of single pictures, whose accuracy is said; none has to learn all combinations."""
+    data = stacked()
+    judge = trained(data)
+    pictures = np.ascontiguousarray(data.samples[np.arange(300)].transpose(0, 2, 3, 1))
+    single = replace(judge, by_channel=False)
+
+    assert (judge.name, judge.accuracy) == ("toy-channel-cnn", 1)
+    np.testing.assert_array_equal(judge.labels(pictures), data.labels)
+    probabilities = judge.probabilities(pictures)
+    first, second = (single.probabilities(pictures[..., channel, None]) for channel in (0, 1))
+    np.testing.assert_allclose(probabilities, np.einsum("na,nb->nab", first, second).reshape(300, 4), rtol=1e-4)
+    np.testing.assert_allclose(judge.features(pictures)[:, 128:], single.features(pictures[..., 1, None]), rtol=1e-4)
+
+
+def test_one_that_counts_modes_learns_longer(short: None, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[int] = []
+    monkeypatch.setattr(classifiers, "train", lambda _network, _data, count, *_: counts.append(count))
+
+    trained(bright_or_dark())
+    trained(stacked())
+
+    assert counts == [60, 240]
+
+
 # Extractors
 
 

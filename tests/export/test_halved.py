@@ -14,6 +14,7 @@ from ganzoo.catalog import load_catalog
 from ganzoo.core.errors import ExportFailed
 from ganzoo.core.options import parse_options
 from ganzoo.core.specs import SampleSpec
+from ganzoo.export.contract import real_inputs
 from ganzoo.export.halved import LARGE, stored_as_half
 from ganzoo.export.onnx_file import check_graph, every_graph, to_onnx
 from ganzoo.export.parity import compare_half
@@ -163,7 +164,7 @@ def test_generators_of_the_zoo_halve_and_draw_the_same_to_a_grey_level(name: str
     model = to_onnx(generator.eval(), sample, 64)
     half = stored_as_half(model)
 
-    checks = compare_half(model, half, sample, Normal(NormalOptions(64)))
+    checks = compare_half(model, half, real_inputs(sample, Normal(NormalOptions(64))))
 
     assert 0.45 < half.ByteSize() / model.ByteSize() < 0.55
     assert [check.unit for check in checks] == ["grey levels", "units of samples"]
@@ -179,4 +180,4 @@ def test_weights_that_do_not_bear_it_are_refused_with_what_to_do() -> None:
     values = numpy_helper.to_array(halves[0])
     halves[0].CopyFrom(numpy_helper.from_array(values + np.float16(0.5), halves[0].name))
     with pytest.raises(ExportFailed, match=r"float16.* differ by .*do not bear float16; export them as float32\."):
-        compare_half(model, off, PICTURE, PRIOR)
+        compare_half(model, off, real_inputs(PICTURE, PRIOR))

@@ -12,12 +12,14 @@ from toy_generators import PICTURE, PRIOR, SIZE, Truncating, good
 
 from ganzoo.core.errors import ExportFailed, UsageError
 from ganzoo.core.specs import SampleSpec
+from ganzoo.export.contract import real_inputs
 from ganzoo.export.heads import rgb_head, single_file
 from ganzoo.export.onnx_file import to_onnx
 from ganzoo.export.parity import compare_rgb, compare_single
 from ganzoo.sampling.pixels import to_uint8
 
 COLOUR = SampleSpec((3, 8, 8))
+CASES = real_inputs(PICTURE, PRIOR)
 LATENTS = np.random.default_rng(0).standard_normal((5, SIZE), dtype=np.float32)
 
 
@@ -85,7 +87,7 @@ def test_what_has_no_colours_is_refused(shape: tuple[int, ...], what: str) -> No
 def test_the_rgb_graph_is_compared_with_the_main_one() -> None:
     model = graph_of("perceptron")
     rgb = rgb_head(model, PICTURE)
-    (check,) = compare_rgb(model, rgb, PICTURE, PRIOR)
+    (check,) = compare_rgb(model, rgb, CASES)
     assert (check.largest, check.allowed, check.unit) == (0, 1, "grey levels")
 
     (clip,) = (node for node in rgb.graph.node if node.op_type == "Clip")
@@ -99,7 +101,7 @@ def test_the_rgb_graph_is_compared_with_the_main_one() -> None:
         ]
     )
     with pytest.raises(ExportFailed, match=r"images of the RGB graph.* differ by .* grey levels, and 1 is allowed"):
-        compare_rgb(model, rgb, PICTURE, PRIOR)
+        compare_rgb(model, rgb, CASES)
 
 
 # One file
@@ -159,13 +161,13 @@ def test_labels_and_truncation_are_inputs_of_the_one_file_too() -> None:
 def test_the_one_file_is_compared_with_the_prior_and_the_main_graph(latents_graph: onnx.ModelProto) -> None:
     """The latents to the last bit."""
     model = graph_of("perceptron")
-    checks = compare_single(model, single_file(latents_graph, model), PICTURE, PRIOR)
+    checks = compare_single(model, single_file(latents_graph, model), CASES)
     assert [(check.what.split()[0], check.largest, check.allowed) for check in checks] == [
         ("images", 0, 1),
         ("samples", 0, 1e-4),
         ("latents", 0, 0),
     ]
     with pytest.raises(ExportFailed, match="they differ by"):
-        compare_single(model, single_file(halving(), model), PICTURE, PRIOR)
+        compare_single(model, single_file(halving(), model), CASES)
     with pytest.raises(ExportFailed, match="no output 'latents'"):
-        compare_single(model, model, PICTURE, PRIOR)
+        compare_single(model, model, CASES)

@@ -91,7 +91,13 @@ def test_the_graph_takes_labels_as_an_input(model: Path) -> None:
 
 @pytest.mark.parametrize(
     ("label", "message"),
-    [(3, "no label 3; labels are 0 to 2"), (-1, "no label -1"), ("tow", "did you mean 'two'"), ("", "no label ''")],
+    [
+        (3, "no label 3; labels are 0 to 2.$"),
+        ("3", "no label '3'; labels are 0 to 2.$"),
+        (-1, "no label -1"),
+        ("tow", "did you mean 'two'"),
+        ("", "no label ''"),
+    ],
 )
 def test_a_label_that_there_is_not_is_refused(model: Path, label: int | str, message: str) -> None:
     with pytest.raises(UsageError, match=message):

@@ -52,6 +52,28 @@ def test_each_colour_shows_a_digit_and_the_label_is_their_number(
     assert set(greys(data).ravel()) == set(possible or [*range(20), *range(100, 107)])
 
 
+def test_two_digits_are_two_channels_and_a_hundred_classes(mnist: Path) -> None:
+    data = stacked(mnist, digits=2)
+
+    assert data.samples.shape == (500, 2, 28, 28)
+    assert [data.classes[number] for number in (0, 7, 42, 99)] == ["00", "07", "42", "99"]
+    assert len(data.classes) == 100
+    np.testing.assert_array_equal(data.labels, (greys(data) % 10) @ [10, 1])
+
+
+@pytest.mark.parametrize("digits", [2, 3])
+def test_what_a_channel_shows_is_one_of_the_parts_and_the_label_is_theirs(mnist: Path, digits: int) -> None:
+    """Every digit of the split once, as a picture of one channel; labels to base 10, the first channel's foremost."""
+    data = stacked(mnist, digits=digits, split="all", size=32)
+    singles = data.parts.samples[np.arange(27)]
+    label_of = dict(zip((single.tobytes() for single in singles), data.parts.labels.tolist(), strict=True))
+
+    assert (singles.shape, singles.dtype) == ((27, 1, 32, 32), np.uint8)
+    assert data.parts.classes == tuple("0123456789")
+    shown = [[label_of[channel.tobytes()] for channel in picture] for picture in data.samples]
+    np.testing.assert_array_equal(np.ravel_multi_index(tuple(zip(*shown, strict=True)), (10,) * digits), data.labels)
+
+
 def test_all_numbers_are_there_and_colours_are_independent(mnist: Path) -> None:
     """Of 40,000 draws from 1,000 numbers of equal chance, a count is 40 ± 6.3; a correlation of two colours 0 ± 0.005.
 
@@ -75,7 +97,7 @@ def test_the_seed_alone_decides(mnist: Path, seed: int, samples: int) -> None:
 
 
 def test_another_seed_split_or_size_is_another_data_set(mnist: Path) -> None:
-    every = [{}, {"seed": 1}, {"split": "all"}, {"size": 32}, {"samples": 499}]
+    every = [{}, {"seed": 1}, {"split": "all"}, {"size": 32}, {"samples": 499}, {"digits": 2}]
 
     assert len({digest(stacked(mnist, **options)) for options in every}) == len(every)
     assert stacked(mnist, stream="always").samples.digest() != stacked(mnist, stream="always", seed=1).samples.digest()
@@ -119,7 +141,9 @@ def test_it_reads_the_files_that_mnist_has(mnist: Path, monkeypatch: pytest.Monk
     assert len(read("stacked-mnist", samples=500).samples) == 500
 
 
-@pytest.mark.parametrize("options", [{"size": 64}, {"samples": 0}, {"seed": -1}, {"split": "validation"}])
+@pytest.mark.parametrize(
+    "options", [{"size": 64}, {"samples": 0}, {"seed": -1}, {"split": "validation"}, {"digits": 1}]
+)
 def test_settings_out_of_range_are_refused(mnist: Path, options: dict[str, Any]) -> None:
     with pytest.raises(BadSetting):
         stacked(mnist, **options)

@@ -107,6 +107,18 @@ def test_speed_counts_the_samples_that_the_discriminator_saw(run: RunFolder, mon
     assert (event.samples_per_second, event.seconds) == (75.0, 2.0)
 
 
+def test_speed_is_that_of_training_alone(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 10 seconds, 8 went into something else; the run took all 10."""
+    clock = iter([100.0, 101.0, 109.0, 110.0])
+    monkeypatch.setattr("ganzoo.training.recorder.perf_counter", lambda: next(clock))
+    config = config_of(batch_size=10, d_steps=5)
+    recorder = Recorder(run, config, 100, 7)
+    with recorder.paused():
+        pass
+    event = recorder.log(state_at(10, config), moves_of([0.0], [0.0]))
+    assert (event.samples_per_second, event.seconds) == (75.0, 10.0)
+
+
 @given(batch=st.integers(1, 5), shape=st.lists(st.integers(1, 3), min_size=1, max_size=3), seed=st.integers(0, 99))
 def test_spread_is_that_of_numpy(batch: int, shape: list[int], seed: int) -> None:
     samples = np.random.default_rng(seed).standard_normal((batch, *shape), dtype=np.float32)

@@ -13,9 +13,9 @@ from toys import ToyDiscriminator, ToyGenerator, final_digest, toy_config, toy_p
 
 from ganzoo.contracts import Noise, Play, Players, Regularizer, Terms, Verdict
 from ganzoo.core.config import OptimizerConfig
-from ganzoo.core.errors import BadPlugin, Diverged
+from ganzoo.core.errors import BadPlugin, Diverged, Interrupted
 from ganzoo.core.events import StepDone
-from ganzoo.core.run_folder import RunFolder
+from ganzoo.core.run_folder import RunFolder, step_of
 from ganzoo.core.schedule import Schedule
 from ganzoo.core.specs import Data
 from ganzoo.training import recorder, trainer
@@ -35,6 +35,31 @@ def test_looking_never_changes_a_run(tmp_path: Path) -> None:
     train_toy(tmp_path / "watched", toy_config(log_every=1, samples_every=1), draw)
     assert final_digest(tmp_path / "watched") == final_digest(tmp_path / "blind")
     assert len(list((tmp_path / "watched" / "samples").iterdir())) == 12
+
+
+def test_what_is_judged_is_a_checkpoint_that_was_just_saved(tmp_path: Path) -> None:
+    """Every so many steps and at the end, whatever else checkpoints are saved for."""
+    run, seen = RunFolder(tmp_path), []
+
+    def examine(step: int) -> None:
+        assert run.newest_checkpoint() == run.checkpoint_file(step)
+        assert run.log()[-1]["step"] <= step
+        seen.append(step)
+
+    config = toy_config(evaluate_every=5, checkpoint_every=9, keep_checkpoints=9)
+    trainer.train(toy_parts(config), config, run, lambda event: None, lambda text: None, examine)
+    assert seen == [5, 10, 12]
+    assert [step_of(path) for path in run.checkpoints()] == [5, 9, 10, 12]
+
+
+def test_a_run_that_is_stopped_is_not_kept_waiting_by_a_judge(tmp_path: Path) -> None:
+    seen: list[int] = []
+    config = toy_config(evaluate_every=5, log_every=7)
+    with pytest.raises(Interrupted):
+        trainer.train(
+            toy_parts(config), config, RunFolder(tmp_path), lambda event: True, lambda text: None, seen.append
+        )
+    assert seen == [5]
 
 
 def test_another_seed_gives_another_run(tmp_path: Path) -> None:
