@@ -1,4 +1,4 @@
-"""How long `ganzoo evaluate` takes, and how much memory: `python -m benchmarks.evaluating [BUNDLE]`.
+"""How long `ganzoo evaluate` takes, and how much memory: `python -m benchmarks.evaluating`.
 
 All offline metrics on 10,000 samples of an exported model against 10,000 of MNIST, in a process of its own, whose
 largest resident set is read at the end. The classifier, which is trained once for each data set, is there before the
@@ -25,7 +25,7 @@ SECONDS, MEMORY = 180, 1024  # what is promised of it on 2 cores, the latter in 
 
 def main() -> None:
     """Measure, print and write the results."""
-    bundle = sys.argv[1] if sys.argv[1:] else str(BUNDLE)
+    bundle = str(BUNDLE)
     evaluate(Wish(target=bundle, metrics=("classifier",), samples=2), Display(quiet=True))
     rows = rows_of(in_child(bundle))
     show(rows)

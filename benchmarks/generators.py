@@ -16,10 +16,10 @@ from ganzoo.core.specs import SampleSpec
 from ganzoo.export.bundle import AS_USUAL, write_bundle
 from ganzoo.export.graphs import make_graphs
 from ganzoo.export.onnx_file import without_parametrizations
-from ganzoo.export.source import Trained, truncation_of
 from ganzoo.recipes import find_recipe, resolve
 from ganzoo.training.build import build_generator, build_prior
 from ganzoo.training.randomness import seed_torch
+from ganzoo.training.trained import Trained, truncation_of
 
 MNIST, COLOUR, LARGE, POINTS = ((1, 28, 28), (3, 32, 32), (3, 64, 64), (2,))
 CLASSES = 10

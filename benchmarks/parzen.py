@@ -22,6 +22,8 @@ from ganzoo.core.run_folder import RunFolder, step_of
 from ganzoo.core.specs import Data
 from ganzoo.data.fetch import load
 from ganzoo.evaluation.targets import model_of_run
+from ganzoo.report.material import read_log
+from ganzoo.report.summary import seconds_of
 from ganzoo_metrics.parzen import best_width, log_likelihood
 
 CENTRES = 10_000
@@ -50,9 +52,9 @@ def of_run(run: RunFolder, every: int, train: np.ndarray, test: np.ndarray) -> l
         step = step_of(path)
         if step % every and path != run.newest_checkpoint():
             continue
-        drawn = model_of_run(run, "auto", path).draw(CENTRES, 0).samples
+        drawn = model_of_run(run, "auto", str(step)).draw(CENTRES, 0).samples
         row = estimate(run.config().recipe, scaled(drawn), train, test)
-        minutes = next(line["seconds"] for line in run.log() if line["step"] == step) / 60
+        minutes = seconds_of([line for line in read_log(run).lines if line.step <= step]) / 60
         rows.append(row | {"step": step, "minutes": significant(minutes), "seed": run.config().seed})
         show(rows[-1:])
     return rows

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import RESULTS, Row
+from benchmarks.zoo import REAL
 
 MODES = {"ring": 8, "grid": 25}
 EMPTY_PYTHON = "python"  # a baseline that is a floor, not a rival
@@ -15,9 +16,10 @@ BATCHES, MEAN = (1, 16, 64, 256), "geometric mean"
 def lines(folder: Path = RESULTS) -> list[str]:
     """One for each row of the results that the README shows."""
     return [
-        *(of_zoo(row) for name in ("mnist", "digits") for row in rows(folder / f"zoo-{name}.json")),
-        *(of_points(row, name) for name in ("ring", "grid") for row in rows(folder / f"zoo-{name}.json")),
-        *(line for name in ("ring", "grid") for line in of_comparison(folder / f"compare-{name}.json")),
+        *(of_zoo(row, name) for name in ("mnist", "digits") for row in rows(folder / f"zoo-{name}.json")),
+        *(of_stacks(row) for row in rows(folder / "zoo-stacked-mnist.json")),
+        *(of_points(row, name) for name in MODES for row in rows(folder / f"zoo-{name}.json")),
+        *(line for name in MODES for line in of_comparison(folder / f"compare-{name}.json", MODES[name])),
         *(of_parzen(row) for row in rows(folder / "parzen.json")),
         *(of_training(row) for row in rows(folder / "training.json")),
         *(of_startup(row) for row in rows(folder / "startup.json")),
@@ -32,14 +34,26 @@ def rows(path: Path) -> list[Row]:
     return content["rows"]
 
 
-def of_zoo(row: Row) -> str:
-    of_runs = row["case"] != "real samples"
-    name = f"`{row['case']}`" if of_runs else row["case"]
-    trained = f"{row['steps']:,.0f} | {row['minutes']:.1f}" if of_runs else " | "
+def of_zoo(row: Row, data: str) -> str:
     numbers = " | ".join(f"{row[key]:.2f}" for key in ("precision", "recall", "density", "coverage"))
     seen = f"{row['classes']:.0f} of 10 | {row['entropy']:.3f} | {100 * row['beyond_doubt']:.0f} %"
     agreement = f"{100 * row['agreement']:.0f} %" if "agreement" in row else ""
-    return f"| {name} | {trained} | {with_error(row)} | {numbers} | {seen} | {agreement} |"
+    name = titled(row) + (f", on `{data}`" if data != "mnist" else "")
+    return f"| {name} | {took(row)} | {with_error(row)} | {numbers} | {seen} | {agreement} |"
+
+
+def of_stacks(row: Row) -> str:
+    return f"| {titled(row)} | {took(row)} | {row['value']:.0f} | {row['reverse_kl']:.4f} |"
+
+
+def titled(row: Row) -> str:
+    """The recipe, and how many seeds where there are several; of real samples just that."""
+    seeds = f", {row['seeds']} seeds" if row.get("seeds", 1) > 1 else ""
+    return row["case"] if row["case"] == REAL else f"`{row['case']}`{seeds}"
+
+
+def took(row: Row) -> str:
+    return " | " if row["case"] == REAL else f"{row['steps']:,.0f} | {row['minutes']:.1f}"
 
 
 def with_error(row: Row) -> str:
@@ -51,24 +65,35 @@ def with_error(row: Row) -> str:
 def of_parzen(row: Row) -> str:
     steps = f"{row['step']:,} | {row['minutes']:.0f}" if "step" in row else " | "
     width = f"{row['width']:.3f}" if "width" in row else ""
-    return f"| {row['case']} | {steps} | {row['value']:.0f} ± {row['standard_error']:.1f} | {width} |"
+    name = f"`{row['case']}`" if "step" in row else row["case"]
+    return f"| {name} | {steps} | {row['value']:.0f} ± {row['standard_error']:.1f} | {width} |"
 
 
 def of_points(row: Row, data: str) -> str:
-    judged = f"{row['value']} of {MODES[data]} | {100 * row['high_quality']:.0f} % | {row['reverse_kl']:.4f}"
-    return f"| `{row['case']}`, on `{data}` | {row['steps']:,} | {row['minutes']:.1f} | {judged} |"
+    judged = f"{row['value']:.0f} of {MODES[data]} | {100 * row['high_quality']:.0f} % | {row['reverse_kl']:.4f}"
+    return f"| {titled(row)}, on `{data}` | {took(row)} | {judged} |"
 
 
-def of_comparison(path: Path) -> list[str]:
+def of_comparison(path: Path, modes: int) -> list[str]:
     """What `ganzoo compare` has written, one line for each recipe: means over seeds, with standard errors."""
+    if not path.exists():
+        return []
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return [of_compared(name, facts["mean"], facts["standard_error"]) for name, facts in content["recipes"].items()]
+    best = content["perfect"]
+    return [
+        *(
+            of_compared(f"`{name}`, on {modes} Gaussians", len(facts["runs"]), facts["mean"], facts["standard_error"])
+            for name, facts in content["recipes"].items()
+        ),
+        f"| perfect sampler, on {modes} Gaussians |  | {best['covered']} | {best['well_covered']} | "
+        f"{100 * best['high_quality']:.1f} % | {best['reverse_kl']:.4f} |",
+    ]
 
 
-def of_compared(name: str, mean: dict[str, float], error: dict[str, float]) -> str:
+def of_compared(name: str, seeds: int, mean: dict[str, float], error: dict[str, float]) -> str:
     modes = f"{mean['covered']:.1f} ± {error['covered']:.1f} | {mean['well_covered']:.1f} ± {error['well_covered']:.1f}"
     good = f"{100 * mean['high_quality']:.1f} ± {100 * error['high_quality']:.1f} %"
-    return f"| `{name}` | {modes} | {good} | {mean['reverse_kl']:.3f} ± {error['reverse_kl']:.3f} |"
+    return f"| {name} | {seeds} | {modes} | {good} | {mean['reverse_kl']:.3f} ± {error['reverse_kl']:.3f} |"
 
 
 def of_training(row: Row) -> str:

@@ -5,8 +5,9 @@
 
 Each recipe trains as `ganzoo train` does, for its own number of steps unless --minutes or --steps is given, or its
 newest run in `--runs FOLDER` is taken, if that is what the recipe says today. Then `ganzoo evaluate` scores 5,000
-samples: of pictures what a classifier sees, and distances by its features; of points the modes that are found. Of
-several seeds a row holds means, and standard errors of the first number. Results that are not made anew are kept.
+samples: of pictures what a classifier sees, and distances by its features; of points, and of 26,000 stacked digits,
+the modes that are found. Of several seeds a row holds means, and the standard error of the first number. Results that
+are not made anew are kept.
 """
 
 import argparse
@@ -22,13 +23,16 @@ from statistics import fmean, stdev
 import ganzoo
 from benchmarks.harness import RESULTS, Row, machine, show, significant, write_results
 from ganzoo.catalog import Catalog, load_catalog
-from ganzoo.core.config import BOOKKEEPING, RunConfig
+from ganzoo.core.config import BOOKKEEPING, LENGTHS, RunConfig
 from ganzoo.core.run_folder import RunFolder, step_of
 from ganzoo.evaluation.evaluate import Wish, evaluate
 from ganzoo.recipes import find_recipe, resolve
+from ganzoo.report.material import read_log
+from ganzoo.report.summary import seconds_of
 from ganzoo.training.display import Display
 
 SAMPLES = 5000
+OF_STACKS = 26_000  # samples, as in arXiv:1705.07761: fewer would miss modes by chance
 OF_PICTURES = ("frechet-distance", "precision-recall", "density-coverage", "classifier")
 COLUMNS = {  # of a row, by the name of the score; the first that there is becomes its value
     "FD": "FD",
@@ -76,13 +80,17 @@ def is_same(one: RunConfig, other: RunConfig) -> bool:
 
 def scored(run: RunFolder, data: Path | None) -> tuple[Row, Row]:
     """What the run's samples get, and what real ones get in their place; with its steps and minutes."""
-    of_points = len(run.facts()["data"]["sample"]["shape"]) == 1
+    stacked = run.config().dataset.name == "stacked-mnist"
+    has_modes = stacked or len(run.facts()["data"]["sample"]["shape"]) == 1
+    samples = OF_STACKS if stacked else SAMPLES
+    options = load_catalog().datasets[run.config().dataset.name].options()
+    everything = tuple((["dataset", each.name], getattr(options, each.name)) for each in fields(options))
     wish = Wish(
         target=str(run.path),
-        metrics=("modes",) if of_points else OF_PICTURES,
-        samples=SAMPLES,
+        metrics=("modes",) if has_modes else OF_PICTURES,
+        samples=samples,
         data=data,
-        changes=((["modes", "samples"], SAMPLES),) if of_points else (),
+        changes=((["modes", "samples"], samples),) if has_modes else everything,  # one judge for all recipes
     )
     scores = {score.name.partition("[")[0]: score for score in evaluate(wish, Display(quiet=True)).scores}
     named = {column: scores[name] for name, column in COLUMNS.items() if name in scores}
@@ -92,8 +100,16 @@ def scored(run: RunFolder, data: Path | None) -> tuple[Row, Row]:
     if judge.extractor:
         row["judge"] = f"{judge.extractor}@{judge.extractor_hash[:8]}"
         real["judge"] = f"{row['judge']}, right about {100 * (judge.extractor_accuracy or 0):.1f} %"
-    took = run.log()[-1]["seconds"] / 60
-    return {"steps": step_of(run.newest_checkpoint()), "minutes": took} | row, real
+    took = seconds_of(read_log(run).lines) / 60
+    facts = {"steps": step_of(run.newest_checkpoint()), "minutes": took, "training": training(run.config())}
+    return facts | row, real
+
+
+def training(config: RunConfig) -> str:
+    """The command that trains such a run, of seed 0."""
+    length = next(name for name in LENGTHS if getattr(config, name) is not None)
+    words = ["ganzoo", "train", config.recipe, "--dataset", config.dataset.name]
+    return shlex.join([*words, f"--{length}", str(getattr(config, length))])
 
 
 def summary(case: str, rows: list[Row]) -> Row:
@@ -125,7 +141,7 @@ def main() -> None:
     facts = {"device": machine()["device"], "processor": machine()["processor"], "command": command}
     for recipe in asked.recipes:
         pairs = [scored(run, asked.data) for run in runs_of(recipe, asked, catalog)]
-        row = summary(", ".join(filter(None, [recipe, asked.precision])), [found for found, _ in pairs])
+        row = summary(", ".join(filter(None, [Path(recipe).stem, asked.precision])), [found for found, _ in pairs])
         real = summary(REAL, [floor for _, floor in pairs])
         show([row, real])
         name = f"zoo-{asked.dataset}"

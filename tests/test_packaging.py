@@ -60,7 +60,8 @@ def wheel(tree: Path) -> dict[str, str]:
 
 def packaged(root: Path, package: Path) -> set[str]:
     """The files of a package that users need: its modules, and the data that they read."""
-    patterns = ("**/*.py", "py.typed", "*.npy", "README.md", "recipes/*.toml", "cli/**/*.txt", "export/*.md")
+    code = ("**/*.py", "py.typed", "recipes/*.toml")
+    patterns = (*code, "*.npy", "README.md", "cli/**/*.txt", "export/*.md", "report/page.*")
     return {path.relative_to(root).as_posix() for pattern in patterns for path in package.glob(pattern)}
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 @click.option(
     "--samples", type=click.IntRange(min=2), default=5000, show_default=True, help="Of each kind, where there are."
 )
+@click.option("--checkpoint", default="last", show_default=True, metavar="last|best|STEP", help="Of a run.")
 @click.option("--against", metavar="DATASET", help="What to compare with.  [default: what it was trained on]")
 @click.option("--data", type=click.Path(path_type=Path), help="Your own folder or file for that data set.")
 @click.option("--split", help="Of the data set that is scored, or that a model is compared with.")
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--features",
     metavar="classifier|pixels|inception[:PATH]|onnx:PATH",
-    help="What metrics of features compare.  [default: classifier; pixels where there are no labels]",
+    help="What metrics of features compare.  [default: classifier; pixels where none can learn]",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another draws others.")
 @click.option(

@@ -105,7 +105,7 @@ def classifier_of(
     """The classifier of the data set of this name and digest: from the cache, or trained now, so many times as long.
 
     That of stacked pictures has learnt from what their channels are drawn from; its accuracy is that on one channel.
-    Raises BadData for data without labels, for points, and for pictures that are too small or too few.
+    Raises BadData for data without two classes, for points, and for pictures that are too small or too few.
     """
     if data.parts is not None:
         single = classifier_of(data.parts, f"{name}-channel", digest_of(data.parts), device, display, LONGER)
@@ -130,8 +130,10 @@ def check(data: Data, name: str) -> None:
     """Raise BadData like `classifier_of`."""
     if not data.spec.is_picture:
         raise BadData(f"{name} holds points, and a classifier judges pictures; use metrics of samples or modes.")
-    if data.labels is None or len(data.classes) < 2:
+    if data.labels is None:
         raise BadData(f"{name} has no labels, which a classifier learns from; use --features pixels or onnx:PATH.")
+    if len(data.classes) < 2:
+        raise BadData(f"{name} has a single class, and a classifier tells two; use --features pixels or onnx:PATH.")
     if min(data.spec.shape[1:]) < SMALLEST or len(data.labels) < 2:
         raise BadData(
             f"{len(data.labels)} pictures {list(data.spec.shape)} are too few or too small for a classifier; use "

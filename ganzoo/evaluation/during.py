@@ -12,12 +12,11 @@ import torch
 
 from ganzoo.catalog import Catalog
 from ganzoo.core.config import RunConfig
-from ganzoo.core.errors import BadData, BadSetting, did_you_mean
+from ganzoo.core.errors import BadData, BadSetting, GanzooError, did_you_mean
 from ganzoo.core.run_folder import Best, RunFolder
 from ganzoo.core.specs import Better, Metric, MetricSpec
-from ganzoo.evaluation.classifier import check
 from ganzoo.evaluation.evaluate import NOBODY, Case, Found, Wish, choose, gather, options_of, with_provenance
-from ganzoo.evaluation.judges import find_judges
+from ganzoo.evaluation.judges import features_for, find_judges
 from ganzoo.evaluation.real import Real, training_samples
 from ganzoo.evaluation.scores import Score, append_scores
 from ganzoo.evaluation.targets import model_of_run
@@ -143,16 +142,8 @@ def examiner_of(
     case = gather(wish, None, home, home, judges, searched=any(spec.sees == "samples" for spec in specs))
     options = options_of(specs, ())
     jurors = [juror(spec, options[spec.name], case) for spec in specs]
+    check_found(best_by, jurors, home)
     return Examiner(of_a_generator(case, home, specs), jurors, best_by, direction, wish.device, display)
-
-
-def features_for(home: Real) -> str:
-    """A classifier's, where there can be one."""
-    try:
-        check(home.data, home.name)
-    except BadData:
-        return "pixels"
-    return "classifier"
 
 
 def usual(home: Real) -> tuple[str, ...]:
@@ -181,6 +172,16 @@ def deciding(best_by: str, specs: Sequence[MetricSpec]) -> tuple[str, Better]:
     return number, directions.get(number, "lower")
 
 
+def check_found(best_by: str, jurors: Sequence[Juror], home: Real) -> None:
+    """Raise BadSetting where no metric finds the number that decides: some are of other kinds of data."""
+    there = {number for each in jurors for number in each.spec.better if number in each.floor}
+    if best_by and best_by not in there:
+        raise BadSetting(
+            f"{best_by!r} is not found in {home.title}, so it cannot decide which checkpoint is the best; "
+            f"{did_you_mean(best_by, there)}"
+        )
+
+
 def names(specs: Sequence[MetricSpec]) -> str:
     return " and ".join(spec.name for spec in specs)
 
@@ -193,8 +194,13 @@ def juror(spec: MetricSpec, options: Any, case: Case) -> Juror:
     except Exception as error:
         raise BadData(
             f"The metric {spec.name} cannot judge a run on {case.against.title}, since it fails on real samples "
-            f"({reason(error).rstrip('.')}); leave it out."
+            f"({wrong(error)}); name others with --metrics, or leave out --evaluate-every."
         ) from error
+
+
+def wrong(error: Exception) -> str:
+    """What is wrong, without what ganzoo says to do, which is for `ganzoo evaluate`."""
+    return str(error).partition(";")[0].rstrip(".") if isinstance(error, GanzooError) else reason(error)
 
 
 def of_a_generator(case: Case, home: Real, specs: Sequence[MetricSpec]) -> Case:

@@ -21,7 +21,7 @@ from ganzoo.core.specs import Evidence, MetricSpec
 from ganzoo.evaluation.classifier import Classifier
 from ganzoo.evaluation.features import Extractor, title
 from ganzoo.evaluation.inception import Inception, own_name
-from ganzoo.evaluation.judges import Judges, find_judges, kind_of
+from ganzoo.evaluation.judges import OF_FEATURES, Judges, find_judges, kind_of, misfit
 from ganzoo.evaluation.modes import counter
 from ganzoo.evaluation.real import Real, deal, exhibit, of_classes, open_real, training_samples
 from ganzoo.evaluation.scores import Provenance, Score, append_scores
@@ -32,10 +32,6 @@ from ganzoo.training.display import Display
 
 Found = Mapping[str, float | list[float]]
 NOBODY = np.empty(0, np.int64)  # rows
-FITTING = {  # by what a metric sees: kinds of features that can show it, and what to say of others
-    "logits": (("inception",), "is made of what Inception sees; add --features inception"),
-    "paths": (("classifier", "pixels"), "needs features of unrounded pictures; use --features classifier or pixels"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +42,7 @@ class Wish:
     metrics: tuple[str, ...] = ()  # () = all that fit
     samples: int = 5000  # of each kind, at most
     against: str | None = None  # data set to compare with; None = what the model was trained on, or the target
+    checkpoint: str = "last"  # of a run: "last", "best" or a step
     data: Path | None = None  # the user's own files for it
     split: str | None = None  # of the data set that is scored, or that a model is compared with
     classes: tuple[str, ...] = ()  # of the data set that is scored; () = all
@@ -86,10 +83,21 @@ def evaluate(wish: Wish, display: Display) -> Scored:
     options = options_of(specs, wish.changes)
     judges = find_judges(specs, kind, wish.device, home, display)
     case = gather(wish, model, home, other, judges, searched=any(spec.sees == "samples" for spec in specs))
-    scores: list[Score] = []
+    found = judged(wish, specs, options, case, display)
+    return Scored(found.scores, found.notes + notes_of(model, home, other) + kept_beside(wish, model, found.scores))
+
+
+def judged(wish: Wish, specs: Sequence[MetricSpec], options: dict[str, Any], case: Case, display: Display) -> Scored:
+    """All metrics' scores; a metric that nobody named may fail. Raises BadData where one does that was asked for."""
+    found = Scored([], [])
     for spec in display.track(specs, "Scoring"):
-        scores += scores_of(spec, options[spec.name], case)
-    return Scored(scores, notes_of(model, home, other) + kept_beside(wish, model, scores))
+        try:
+            found.scores.extend(scores_of(spec, options[spec.name], case))
+        except BadData as error:
+            if wish.metrics:
+                raise BadData(f"{spec.name}: {error}") from error
+            found.notes.append(f"Note: {spec.name} is left out: {error}")
+    return found
 
 
 def kept_beside(wish: Wish, model: Model | None, scores: list[Score]) -> list[str]:
@@ -111,14 +119,23 @@ def find_model(wish: Wish, catalog: Catalog) -> Model | None:
     if (folder / "manifest.json").is_file() or (folder / "config.json").is_file():
         if wish.classes:
             raise UsageError("--classes chooses among the samples of a data set; leave it out for a model.")
-        is_bundle = (folder / "manifest.json").is_file()
-        return model_of_bundle(folder, wish.device) if is_bundle else model_of_run(RunFolder(folder), wish.device)
+        if not (folder / "manifest.json").is_file():
+            return model_of_run(RunFolder(folder), wish.device, wish.checkpoint)
+        check_whole(wish)
+        return model_of_bundle(folder, wish.device)
     if folder.is_dir():
         raise UsageError(f"{folder} is neither a run nor a bundle; name the folder that holds its config.json.")
     if wish.target not in catalog.datasets.items:
         known = did_you_mean(wish.target, catalog.datasets.items)
         raise UsageError(f"There is no run, no bundle and no data set {wish.target!r}; of data sets, {known}")
+    check_whole(wish)
     return None
+
+
+def check_whole(wish: Wish) -> None:
+    """Raise UsageError where a checkpoint is asked for of what has none."""
+    if wish.checkpoint != "last":
+        raise UsageError(f"--checkpoint chooses among those of a run, and {wish.target} is none; leave it out.")
 
 
 def find_data(wish: Wish, model: Model | None, catalog: Catalog, display: Display) -> tuple[Real, Real]:
@@ -137,30 +154,19 @@ def find_data(wish: Wish, model: Model | None, catalog: Catalog, display: Displa
 
 
 def choose(wish: Wish, against: Real, features: str, catalog: Catalog, walks: bool = False) -> list[MetricSpec]:
-    """The metrics that were asked for, or all that fit the data. Raises UnknownName, and BadData where one does not."""
-    if not wish.metrics:  # paths are walked on request: those of a run would not be among its bundle's scores
-        return [spec for _, spec in catalog.metrics if not misfit(spec, against, features) and spec.sees != "paths"]
+    """The metrics that were asked for, or all that fit the data.
+
+    Raises UnknownName, BadData where one does not fit, and UsageError where none looks at the features asked for.
+    """
     specs = [catalog.metrics[name] for name in dict.fromkeys(wish.metrics)]
     for spec in specs:
         if problem := misfit(spec, against, features, walks):
             raise BadData(f"{spec.name} {problem}.")
+    if not specs:  # paths are walked on request: those of a run would not be among its bundle's scores
+        specs = [spec for _, spec in catalog.metrics if not misfit(spec, against, features) and spec.sees != "paths"]
+    if wish.features and not any(spec.sees in OF_FEATURES for spec in specs):
+        raise UsageError("No metric that is computed here looks at features; leave out --features.")
     return specs
-
-
-def misfit(spec: MetricSpec, real: Real, features: str, walks: bool = False) -> str:
-    """Why the metric cannot judge such data by such features; empty where it can."""
-    if spec.sees == "modes" and real.data.modes is None and real.data.parts is None:
-        return f"counts modes that are known, and those of {real.name} are not; use ring, grid or stacked-mnist"
-    if spec.sees in ("features", "logits", "paths", "probabilities") and not real.data.spec.is_picture:
-        return f"judges pictures, and {real.name} holds points; use metrics such as parzen or diversity"
-    if spec.sees == "paths" and not walks:
-        return "follows a generator before its pictures are rounded; score the run: data and bundles have no such thing"
-    kinds, why = FITTING.get(spec.sees, ((), ""))
-    if why and features.partition(":")[0] not in kinds:
-        return why
-    if spec.sees == "probabilities" and real.data.labels is None:
-        return f"needs labels, and {real.name} has none; use others, with --features pixels or onnx:PATH"
-    return ""
 
 
 def options_of(specs: Sequence[MetricSpec], changes: Sequence[Change]) -> dict[str, Any]:

@@ -99,9 +99,9 @@ def append_scores(run: RunFolder, step: int, scores: list[Score]) -> None:
 def scores_over_time(run: RunFolder) -> list[Judged]:
     """In the order in which they were found; a step may come several times, by other metrics or samples.
 
-    A line that a crash cut short is left out. Raises BadRun where a line is of another version.
+    A line that a crash cut short or damaged is left out. Raises BadRun where a line is of another version.
     """
-    text = run.scores_file.read_text(encoding="utf-8") if run.scores_file.exists() else ""
+    text = run.scores_file.read_bytes() if run.scores_file.exists() else b""
     found = []
     for line in text.splitlines():
         try:

@@ -4,15 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.catalog import load_catalog
 from ganzoo.core.config import Choice
-from ganzoo.core.errors import BadData, BadRun
-from ganzoo.core.files import sha256
+from ganzoo.core.errors import BadData
 from ganzoo.core.manifest import GENERATOR
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.specs import Exhibit, SampleSpec
@@ -21,9 +18,8 @@ from ganzoo.latents import Latents, seed_words
 from ganzoo.sampling.inputs import seeds_from
 from ganzoo.sampling.pixels import to_uint8
 from ganzoo.sampling.sampler import Sampler
-from ganzoo.training.build import build_generator, build_prior, same_plugins
-from ganzoo.training.checkpoint import load_average
 from ganzoo.training.device import pick_device
+from ganzoo.training.trained import load_trained
 
 AT_ONCE = 256  # samples
 Look = Callable[[Tensor], np.ndarray]  # samples [N, S...], pictures in [-1, 1], to features float64 [N, F]
@@ -86,28 +82,18 @@ class Network:
         return self.generator(torch.from_numpy(latents).to(self.device), told)
 
 
-def model_of_run(run: RunFolder, device: str, checkpoint: Path | None = None) -> Model:
-    """The averaged generator of the newest checkpoint, or of this one. Raises BadRun and what the device raises."""
-    catalog, config, facts = load_catalog(), run.config(), run.facts()
-    try:
-        sample, digest = msgspec.convert(facts["data"]["sample"], SampleSpec), str(facts["data"]["digest"])
-    except (KeyError, TypeError, msgspec.ValidationError) as error:
-        raise BadRun(f"{run.config_file} is damaged: it lacks facts of the data ({error}).") from error
-    checkpoint, place = checkpoint or run.newest_checkpoint(), pick_device(device)
-    with same_plugins(run):
-        generator, prior = build_generator(config, sample, catalog).eval(), build_prior(config, catalog)
-        conditional = catalog.generators[config.generator.name].conditional
-        normal = catalog.latents[config.latents.name].normal
-    step = load_average(checkpoint, generator)
-    network = Network(generator.to(place), prior, sample, conditional, normal, place)
-    own = Path(config.data) if config.data else None
+def model_of_run(run: RunFolder, device: str, which: str = "last") -> Model:
+    """The averaged generator of a checkpoint: "last", "best" or a step. Raises BadRun and what the device raises."""
+    trained, place = load_trained(run, which), pick_device(device)
+    generator = trained.generator.to(place)
+    network = Network(generator, trained.prior, trained.sample, trained.conditional, trained.normal, place)
     return Model(
-        f"{run.path}, step {step:,}",
-        sha256(checkpoint),
-        sample,
-        config.dataset,
-        own,
-        digest,
+        f"{run.path}, step {trained.step:,}",
+        trained.checkpoint,
+        trained.sample,
+        trained.config.dataset,
+        Path(trained.config.data) if trained.config.data else None,
+        trained.data.digest,
         network.draw,
         network.walk,
     )

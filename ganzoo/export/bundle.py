@@ -21,12 +21,12 @@ from ganzoo.core.options import to_plain
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.export.card import model_card
 from ganzoo.export.graphs import Wishes, make_graphs
-from ganzoo.export.source import Trained, load_trained
 from ganzoo.sampling.integrity import output_name
 from ganzoo.sampling.providers import open_session
 from ganzoo.sampling.sampler import Sampler, run_once
 from ganzoo.sampling.self_test import SEEDS, expected_of
 from ganzoo.training.looking import PICTURES, POINTS, save_view
+from ganzoo.training.trained import Trained, load_trained
 
 AS_USUAL = Wishes()
 PACKAGES = ("ganzoo", "torch", "onnx", "onnxscript")  # whose versions decide what is in the files

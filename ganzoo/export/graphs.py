@@ -12,7 +12,7 @@ from ganzoo.export.heads import rgb_head, single_file
 from ganzoo.export.latents_file import latents_to_onnx
 from ganzoo.export.onnx_file import OPSET, to_onnx
 from ganzoo.export.parity import LEVELS, compare, compare_half, compare_rgb, compare_single
-from ganzoo.export.source import Trained
+from ganzoo.training.trained import Trained
 
 HEADS = ("uint8-rgb",)
 

@@ -41,8 +41,13 @@ def notes(material: Material) -> list[str]:
 
 
 def resumed_before(lines: list[Line]) -> list[int]:
-    """The first steps that were logged after each break, at which the clock starts anew."""
-    return [after.step for before, after in pairwise(lines) if after.seconds < before.seconds]
+    """The first steps that were logged after each break."""
+    return [after.step for before, after in pairwise(lines) if is_break(before, after)]
+
+
+def is_break(before: Line, after: Line) -> bool:
+    """Whether the run was resumed between two lines; of older logs only the clock says so, which starts anew."""
+    return before.since != after.since or after.seconds < before.seconds
 
 
 def charts(lines: list[Line]) -> list[Chart]:

@@ -13,12 +13,12 @@ from jaxtyping import Float, Float32, Int64, UInt8
 from ganzoo.core.specs import Data
 from ganzoo.data.memory import byte_count, is_lazy, take
 from ganzoo.evaluation.real import MOST, outside
-from ganzoo.export.source import Trained
 from ganzoo.latents import seed_words
-from ganzoo.report.material import Material, on_device
+from ganzoo.report.material import Material
 from ganzoo.report.pictures import sample_uri
 from ganzoo.sampling.pixels import to_uint8
 from ganzoo.training.build import code_of
+from ganzoo.training.trained import Trained
 
 ROWS, COLUMNS = 6, 9  # of the interpolation
 SEEDS, NEAREST = 8, 4  # samples that are compared with real ones, and with how many
@@ -113,11 +113,11 @@ def draw(
     trained: Trained, latents: Float32[np.ndarray, "N Z"], labels: Int64[np.ndarray, "N"] | None
 ) -> UInt8[np.ndarray, "N H W C"]:
     """Raises GanzooError where a picture holds NaN."""
-    device, parts = on_device(trained), []
+    parts = []
     for start in range(0, len(latents), AT_ONCE):
         rows = slice(start, start + AT_ONCE)
-        told = None if labels is None else torch.from_numpy(labels[rows]).to(device)
-        parts.append(to_uint8(trained.generator(torch.from_numpy(latents[rows]).to(device), told).cpu().numpy()))
+        told = None if labels is None else torch.from_numpy(labels[rows])
+        parts.append(to_uint8(trained.generator(torch.from_numpy(latents[rows]), told).numpy()))
     return np.concatenate(parts)
 
 

@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import Any
 
 import msgspec
-import torch
 
 from ganzoo.catalog import Catalog, load_catalog
 from ganzoo.core.config import RunConfig
@@ -13,11 +12,10 @@ from ganzoo.core.errors import BadData
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.specs import Data
 from ganzoo.data.check import digest
-from ganzoo.export.source import Trained, load_trained
 from ganzoo.training.build import options_of, same_plugins
-from ganzoo.training.device import pick_device
 from ganzoo.training.display import Display
 from ganzoo.training.prepare import load_data
+from ganzoo.training.trained import Trained, load_trained
 
 Number = float | None  # None = not finite, or not in logs of that age
 
@@ -38,6 +36,7 @@ class Line:
     memory: int = 0
     samples_per_second: Number = None
     seconds: float = 0.0
+    since: int = 0  # the step at which this part of the run began
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +67,11 @@ class Material:
 
     @cached_property
     def trained(self) -> Trained:
-        """The best checkpoint's averaged generator where one is marked, else the newest's, on the fastest device."""
-        trained = load_trained(self.run, "best" if self.run.best() else "last")
-        trained.generator.to(pick_device("auto"))
-        return trained
+        """The best checkpoint's averaged generator where one is marked, else the newest's, on the CPU.
+
+        A report draws few pictures, and it is written also where a GPU is not to be used or has no memory left.
+        """
+        return load_trained(self.run, "best" if self.run.best() else "last")
 
     @cached_property
     def data(self) -> Data:
@@ -121,8 +121,3 @@ def read_log(run: RunFolder) -> Log:
             log.lines.append(line)
             log.raw.append(raw)
     return replace(log, damaged=damaged)
-
-
-def on_device(trained: Trained) -> torch.device:
-    """Where the generator is."""
-    return next((weight.device for weight in trained.generator.parameters()), torch.device("cpu"))

@@ -19,7 +19,7 @@ def scores(material: Material) -> str:
     if not last:
         return ""
     rows = "".join(row(step, score, direction(score, material)) for step, score in last.values())
-    charts = "".join(chart(score, judged, direction(score, material)) for _, score in last.values())
+    charts = "".join(chart(score.name, judged, direction(score, material)) for _, score in last.values())
     return (
         "<p>The floor is the same score of real samples in the generated ones' place: about the best that can be had."
         '</p><div class="wide"><table><thead><tr><th>score</th><th>value</th><th>floor</th><th>samples</th>'
@@ -47,27 +47,38 @@ def direction(score: Score, material: Material) -> str:
     return spec.better.get(score.name.partition("[")[0], "") if spec else ""
 
 
-def chart(score: Score, judged: list[Judged], better: str) -> str:
-    """How a score has changed, of those that compare with the last; nothing where there is only one."""
-    curve = course_of(score, judged)
-    left_out = sum(each.name == score.name for one in judged for each in one.scores) - len(curve[0])
-    if len(curve[0]) < 2:
+def chart(name: str, judged: list[Judged], better: str) -> str:
+    """How a score has changed: the longest course of those that compare, and nothing where there is only one."""
+    found = courses(name, judged)
+    course = max(found, key=len)
+    if len(course) < 2:
         return ""
+    left_out = sum(map(len, found)) - len(course)
     notes = [f"{better} is better"] if better else []
     notes += [f"without {left_out} of other samples or data, which do not compare"] if left_out else []
-    floor = {"floor": score.floor} if isinstance(score.floor, float) and isfinite(score.floor) else {}
-    return draw(Chart(title=score.name, note="; ".join(notes), curves={"score": curve}, levels=floor))
+    level = next(iter(course.values())).floor
+    floor = {"floor": level} if isinstance(level, float) and isfinite(level) else {}
+    return draw(Chart(title=name, note="; ".join(notes), curves={"score": curve_of(course)}, levels=floor))
 
 
-def course_of(score: Score, judged: list[Judged]) -> Curve:
-    """Steps, in their order, and values of all scores that compare with this one."""
-    found: dict[int, float | None] = {}
-    for each in judged:
-        for other in each.scores:
-            if other.name == score.name and compares(score, other) and not isinstance(other.value, list):
-                found[each.step] = other.value if isfinite(other.value) else None
-    steps = sorted(found)
-    return steps, [found[step] for step in steps]
+def courses(name: str, judged: list[Judged]) -> list[dict[int, Score]]:
+    """Of all scores of a name those that compare, by step, the latest first; of a step judged twice the later."""
+    found: list[dict[int, Score]] = []
+    for each in reversed(judged):
+        for score in each.scores:
+            if score.name == name and not isinstance(score.value, list):
+                course = next((other for other in found if compares(score, next(iter(other.values())))), None)
+                if course is None:
+                    found.append(course := {})
+                course.setdefault(each.step, score)
+    return found
+
+
+def curve_of(course: dict[int, Score]) -> Curve:
+    """Steps, in their order, and values."""
+    steps = sorted(course)
+    values = [course[step].value for step in steps]
+    return steps, [value if isinstance(value, float) and isfinite(value) else None for value in values]
 
 
 def compares(one: Score, other: Score) -> bool:

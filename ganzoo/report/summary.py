@@ -4,7 +4,7 @@ from html import escape
 from itertools import pairwise
 from math import log
 
-from ganzoo.report.curves import resumed_before
+from ganzoo.report.curves import is_break, resumed_before
 from ganzoo.report.material import Line, Material
 from ganzoo.training.display import signed
 
@@ -72,9 +72,8 @@ def ended(material: Material) -> dict[str, str]:
 
 def seconds_of(lines: list[Line]) -> float:
     """Of all parts of a run that was resumed, for each of which the clock began anew."""
-    return (
-        sum(before.seconds for before, after in pairwise(lines) if after.seconds < before.seconds) + lines[-1].seconds
-    )
+    ends = [before for before, after in pairwise(lines) if is_break(before, after)] + lines[-1:]
+    return sum(line.seconds for line in ends)
 
 
 def duration(seconds: float) -> str:

@@ -43,7 +43,7 @@ class Recorder:
         self.pending: list[tuple[int, Terms]] = []  # steps that were not looked at yet
         self.sums: dict[str, tuple[Tensor, int]] = {}  # of each term since the last line, and of how many steps
         self.started = self.last_time = perf_counter()
-        self.last_step = step
+        self.since = self.last_step = step
         self.processes = processes
         if processes.leads:
             forget_after(run, step)
@@ -122,8 +122,9 @@ class Recorder:
         return found[: len(last)], dict(zip(self.sums, found[len(last) :], strict=True))
 
     def write(self, event: StepDone) -> None:
-        """Append one line to the log."""
+        """Append one line to the log, with the step at which this part of the run began."""
         line = {key: value for key, value in asdict(event).items() if key not in ("run", "total")}
+        line["since"] = self.since
         with explained(self.run.log_file), self.run.log_file.open("a", encoding="utf-8") as file:
             file.write(json_line(line))
 

@@ -176,10 +176,10 @@ MODES = MetricSpec(
     build=build_modes,
     sees="modes",
     better={
+        "reverse kl": "lower",  # first, since counts of modes are the same at many checkpoints
         "well covered": "higher",
         "covered": "higher",
         "high quality": "higher",
-        "reverse kl": "lower",
         "reverse kl to data": "lower",
     },
 )

@@ -1,6 +1,9 @@
 """What can be set of each metric, as `ganzoo evaluate --set METRIC.OPTION=VALUE`."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
 
 from ganzoo.api import Count, Natural, Positive
 
@@ -45,7 +48,7 @@ class ParzenOptions:
 class PathLengthOptions:
     """The paper's step; of its 100,000 pairs, so many that the standard error is a few percent."""
 
-    pairs: Count = 2000
+    pairs: Annotated[int, Meta(ge=2)] = 2000
     epsilon: Positive = 1e-4  # share of a path
 
 

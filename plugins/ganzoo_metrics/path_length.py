@@ -37,7 +37,7 @@ class PathLength:
                 for at in (t, t + self.options.epsilon)
             )
             each[rows] = ((there - here) ** 2).sum(1) / self.options.epsilon**2
-        return {"path length": float(each.mean()), "path length error": float(each.std() / np.sqrt(pairs))}
+        return {"path length": float(each.mean()), "path length error": float(each.std(ddof=1) / np.sqrt(pairs))}
 
 
 def on_a_sphere(latents: Float[np.ndarray, "N Z"]) -> bool:

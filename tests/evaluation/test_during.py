@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import inf, nan
 from pathlib import Path
 from typing import Any
@@ -157,7 +158,7 @@ def test_of_several_processes_one_judges(tmp_path: Path) -> None:
         ganzoo.train("vanilla-mlp", out=tmp_path / "blind", **{**SMALL, "steps": 4})
         return "done"
 
-    assert crowd(2, work) == crowd(2, alone) == ["done", "done"]
+    assert crowd(2, work, seconds=300) == crowd(2, alone, seconds=300) == ["done", "done"]
     run = RunFolder(tmp_path / "judged" / "vanilla-mlp-001")
     assert [each.step for each in scores_over_time(run)] == [2, 4]
     assert final_digest(run.path) == final_digest(tmp_path / "blind" / "vanilla-mlp-001")
@@ -180,7 +181,7 @@ def test_the_best_checkpoint_is_kept_whatever_else_is_deleted(
 
 def ganzoo_checkpoint(run: RunFolder) -> Path:
     """What `--checkpoint best` takes."""
-    from ganzoo.export.source import checkpoint_of
+    from ganzoo.training.trained import checkpoint_of
 
     return checkpoint_of(run, "best")
 
@@ -308,6 +309,12 @@ def test_unless_told_otherwise_what_is_cheap_and_fits_judges() -> None:
     assert usual(real(points)) == ("parzen",)
 
 
+def test_of_modes_the_divergence_decides_unless_told_otherwise(tmp_path: Path) -> None:
+    """It goes on falling where the number of modes has come to its end, or is still 0."""
+    run = judged(tmp_path, dataset="ring", steps=2)
+    assert (run.best() or pytest.fail()).metric == "reverse kl"
+
+
 def test_points_without_modes_are_judged_and_none_is_the_best(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -320,6 +327,10 @@ def test_points_without_modes_are_judged_and_none_is_the_best(
     assert "Note: no checkpoint will be the best, since parzen cannot say which; add another metric." in said
     assert "step 2: log-likelihood " in said
     assert run.best() is None
+
+
+def fail(error: Exception, options: Any) -> Any:
+    raise error
 
 
 @pytest.mark.parametrize(
@@ -339,7 +350,17 @@ def test_points_without_modes_are_judged_and_none_is_the_best(
             "parzen has no number that can decide .* add a metric",
         ),
         ({"metrics": ["classifier"], "best_by": "entropy"}, BadSetting, "'entropy' of classifier cannot decide"),
-        ({"metrics": ["broken"]}, BadData, r"broken cannot judge a run on digits, .* \(KeyError: 'me'\); leave it out"),
+        (
+            {"dataset": "ring", "best_by": "reverse kl to data"},
+            BadSetting,
+            "'reverse kl to data' is not found in ring, .* did you mean 'reverse kl'",
+        ),
+        (
+            {"metrics": ["short"]},
+            BadData,
+            r"\(few samples\); name others with --metrics, or leave out --evaluate-every",
+        ),
+        ({"metrics": ["broken"]}, BadData, r"broken cannot judge a run on digits, .* \(KeyError: 'me'\); name others"),
         ({"evaluate_every": -1}, BadSetting, "Setting evaluate_every: "),
         ({"metrics": "modes"}, BadSetting, "Setting metrics: expected `array`"),
     ],
@@ -354,8 +375,10 @@ def test_what_cannot_judge_is_told_before_there_is_a_run(
 ) -> None:
     """And where a run is resumed, before anything of it is changed."""
     scripted(1.0)
-    spec = MetricSpec(name="broken", summary="", source="", build=lambda options: {}["me"], sees="samples")
-    monkeypatch.setitem(load_catalog().metrics.items, "broken", spec)
+    errors = {"broken": KeyError("me"), "short": BadData("few samples; use more --samples.")}
+    for name, error in errors.items():
+        spec = MetricSpec(name=name, summary="", source="", build=partial(fail, error), sees="samples")
+        monkeypatch.setitem(load_catalog().metrics.items, name, spec)
     with pytest.raises(kind, match=words):
         ganzoo.train("vanilla-mlp", out=tmp_path / "runs", **{**SMALL, "evaluate_every": 2, **changes})
     assert not (tmp_path / "runs").exists()

@@ -22,7 +22,7 @@ from ganzoo.catalog import load_catalog
 from ganzoo.cli import main
 from ganzoo.core.errors import GanzooError, UsageError
 from ganzoo.core.options import parse_options
-from ganzoo.evaluation import inception
+from ganzoo.evaluation import classifier, inception
 from ganzoo.evaluation.inception import Inception, inception_of
 from ganzoo.evaluation.scores import read_scores
 from ganzoo.training.display import Display
@@ -268,7 +268,10 @@ def test_distances_of_its_features_and_of_no_others_are_called_fid_and_kid(here:
     assert f"FID{mark}" in done.stdout
 
 
-def test_the_inception_score_is_among_all_that_fit_only_where_inception_looks(here: Path) -> None:
+def test_the_inception_score_is_among_all_that_fit_only_where_inception_looks(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(classifier.SETTINGS, "updates", 5)
     assert "IS[" in evaluate("--features", "inception", "--metrics", "inception-score").stdout
     assert "IS[" not in evaluate("--features", "pixels").stdout
     refused = evaluate("--features", "pixels", "--metrics", "inception-score")

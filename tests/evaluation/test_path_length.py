@@ -23,7 +23,6 @@ from ganzoo.evaluation.scores import read_scores
 from ganzoo.evaluation.targets import Network
 from ganzoo_metrics.path_length import between
 
-RANDOM = np.random.default_rng(0)
 Latents = Callable[[int, int], np.ndarray]
 
 
@@ -47,7 +46,7 @@ def linear(matrix: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
 
 def test_on_straight_paths_of_a_linear_generator_it_is_twice_the_matrix_s_squared_norm() -> None:
     """E |A (b - a)|² = 2 |A|² for coordinates of variance 1, whatever ε is; here uniform in ±√3."""
-    matrix = RANDOM.standard_normal((5, 3))
+    matrix = np.random.default_rng(1).standard_normal((5, 3))
 
     def uniform(count: int, first: int) -> np.ndarray:
         return np.random.default_rng(first).uniform(-sqrt(3), sqrt(3), (count, 3)).astype(np.float32)
@@ -74,7 +73,7 @@ def test_on_great_circles_it_is_the_matrix_s_squared_norm_times_the_mean_squared
     by_quadrature = float((angles**2 * weights).sum() / weights.sum())
     expected = by_quadrature if mean_square is None else mean_square
     assert by_quadrature == pytest.approx(expected, rel=1e-3)
-    matrix = RANDOM.standard_normal((6, size))
+    matrix = np.random.default_rng(2).standard_normal((6, size))
 
     found = score(Walk(normal(size), True, linear(matrix)), pairs=20_000)
 
@@ -83,7 +82,7 @@ def test_on_great_circles_it_is_the_matrix_s_squared_norm_times_the_mean_squared
 
 
 def test_it_grows_with_the_square_of_the_scale_and_is_0_for_a_constant() -> None:
-    matrix = RANDOM.standard_normal((4, 8))
+    matrix = np.random.default_rng(3).standard_normal((4, 8))
     once, thrice = (score(Walk(normal(8), True, linear(scale * matrix)), pairs=50) for scale in (1, 3))
 
     assert thrice["path length"] == pytest.approx(9 * once["path length"])
@@ -91,7 +90,7 @@ def test_it_grows_with_the_square_of_the_scale_and_is_0_for_a_constant() -> None
 
 
 def test_another_seed_walks_elsewhere_and_the_same_repeats() -> None:
-    walk = Walk(normal(8), True, linear(RANDOM.standard_normal((4, 8))))
+    walk = Walk(normal(8), True, linear(np.random.default_rng(4).standard_normal((4, 8))))
 
     assert score(walk, 3, pairs=50) == score(walk, 3, pairs=50)
     assert score(walk, 3, pairs=50) != score(walk, 4, pairs=50)
@@ -105,7 +104,7 @@ def test_real_samples_have_no_paths() -> None:
 
 
 def test_a_great_circle_begins_and_ends_at_the_latents_directions_and_keeps_its_norm() -> None:
-    start, end = RANDOM.standard_normal((2, 20, 5))
+    start, end = np.random.default_rng(5).standard_normal((2, 20, 5))
     found = [between(start, end, np.full((20, 1), t), True) for t in (0.0, 0.3, 0.5, 1.0)]
 
     for path in found:
@@ -117,7 +116,7 @@ def test_a_great_circle_begins_and_ends_at_the_latents_directions_and_keeps_its_
 
 
 def test_equal_latents_have_a_path_that_stays() -> None:
-    same = RANDOM.standard_normal((3, 5))
+    same = np.random.default_rng(6).standard_normal((3, 5))
 
     found = between(same, same, np.full((3, 1), 0.5), True)
     np.testing.assert_allclose(found, sqrt(5) * same / np.linalg.norm(same, axis=1, keepdims=True), rtol=1e-6)

@@ -101,6 +101,15 @@ def test_a_resumed_run_says_where_and_adds_up_its_time(tmp_path: Path) -> None:
     assert "parts" not in whole.sections["What was run"].text
 
 
+def test_a_part_that_took_longer_than_the_one_before_counts_as_one(tmp_path: Path) -> None:
+    """The clock does not show where it began: 40 s to step 10, then 50 s to step 60, and 60 s to step 70."""
+    parts = {10: (0, 40.0), 20: (10, 45.0), 60: (10, 50.0), 70: (60, 60.0)}
+    lines = [line(step) | {"since": since, "seconds": seconds} for step, (since, seconds) in parts.items()]
+    found = report(run_with(tmp_path / "run-1", lines))
+    assert "The run was resumed before step 20 and 70." in found.sections["Curves"].text
+    assert "2 min 30 s, in 3 parts" in found.sections["What was run"].text
+
+
 @pytest.mark.parametrize("damage", ["{}", '{"step": "x"}', "\x00\x00", '{"step": 2, "terms": 3}', "[1]", "\ufffd{"])
 def test_damaged_lines_of_the_log_are_counted_and_left_out(tmp_path: Path, damage: str) -> None:
     run = run_with(tmp_path / "run-1", [line(1), line(3)])

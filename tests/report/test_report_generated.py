@@ -20,10 +20,10 @@ import ganzoo
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.core.specs import Data, Exhibit
 from ganzoo.evaluation.targets import model_of_run
-from ganzoo.export.source import load_trained
 from ganzoo.latents import seed_words
 from ganzoo.report import generated
 from ganzoo.report.generated import COLUMNS, NEAREST, ROWS, SEEDS, is_round, nearest, searched, way
+from ganzoo.training.trained import load_trained
 
 BETWEEN, NEAR = "Between seeds", "Nearest real samples"
 SMALL: dict[str, Any] = {"steps": 4, "batch_size": 8, "log_every": 2, "quiet": True, "dataset": "digits"}
@@ -207,6 +207,16 @@ def test_training_writes_the_same_page(made: Path, tmp_path: Path) -> None:
     run = a_copy(made, "cgan-001", tmp_path)
     report(run)
     assert run.report_file.read_text(encoding="utf-8") == by_training
+
+
+def test_pictures_need_no_gpu_though_there_be_one(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be out of memory, or not to be used; here it fails as soon as it is asked for anything."""
+    run = a_copy(made, "vanilla-mlp-001", tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    found = report(run)
+    assert len(found.sections[BETWEEN].pictures) == ROWS * COLUMNS
+    assert len(found.sections[NEAR].pictures) == SEEDS * (1 + NEAREST)
 
 
 def test_the_best_checkpoint_is_taken_where_one_is_marked(made: Path, tmp_path: Path) -> None:

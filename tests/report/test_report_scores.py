@@ -58,7 +58,9 @@ def test_the_course_of_a_score_is_exact_and_in_the_order_of_steps(run: RunFolder
 def test_of_a_step_that_was_judged_twice_the_later_counts(run: RunFolder) -> None:
     for step, value in ((1000, 3.0), (2000, 2.0), (1000, 1.0)):
         append_scores(run, step, [score(value)])
-    assert report(run).curves("FD[cnn@aa]", "Scores")["score"] == ([1000, 2000], [1.0, 2.0])
+    found = report(run)
+    assert found.curves("FD[cnn@aa]", "Scores")["score"] == ([1000, 2000], [1.0, 2.0])
+    assert "do not compare" not in found.sections["Scores"].text
 
 
 def test_scores_of_unlike_provenance_are_not_drawn_as_one_course(run: RunFolder) -> None:
@@ -69,6 +71,32 @@ def test_scores_of_unlike_provenance_are_not_drawn_as_one_course(run: RunFolder)
     found = report(run)
     assert found.curves("FD[cnn@aa]", "Scores")["score"] == ([2000, 3000], [20.0, 10.0])
     assert "without 1 of other samples or data" in found.sections["Scores"].text
+
+
+def test_a_score_of_more_samples_at_the_end_leaves_the_course_of_training(run: RunFolder) -> None:
+    """Its floor is that of the same number of samples; the table has the last score."""
+    append_scores(run, 1000, [score(20.0, floor=2.5, generated=2000)])
+    append_scores(run, 2000, [score(10.0, floor=2.25, generated=2000)])
+    append_scores(run, 2000, [score(9.0, floor=1.25)])
+    found = report(run)
+    curves = found.curves("FD[cnn@aa]", "Scores")
+    assert curves == {"score": ([1000, 2000], [20.0, 10.0]), "floor": ([1000, 2000], [2.25, 2.25])}
+    text = found.sections["Scores"].text
+    assert "without 1 of other samples or data" in text
+    assert "FD[cnn@aa] ↓91.255,0002,000" in text
+
+
+def test_of_two_courses_of_one_length_the_one_that_was_judged_last_is_drawn(run: RunFolder) -> None:
+    for step, samples in ((1000, 5000), (1000, 2000), (2000, 2000), (2000, 5000)):
+        append_scores(run, step, [score(float(samples + step), generated=samples)])
+    assert report(run).curves("FD[cnn@aa]", "Scores")["score"] == ([1000, 2000], [6000.0, 7000.0])
+
+
+def test_a_line_of_scores_that_is_damaged_is_left_out(run: RunFolder) -> None:
+    append_scores(run, 1000, [score(20.0)])
+    run.scores_file.write_bytes(run.scores_file.read_bytes() + b'{"step": 1500, "sc\xff\xfe\n')
+    append_scores(run, 2000, [score(10.0)])
+    assert report(run).curves("FD[cnn@aa]", "Scores")["score"] == ([1000, 2000], [20.0, 10.0])
 
 
 def test_a_single_score_has_no_chart(run: RunFolder) -> None:

@@ -173,7 +173,7 @@ def test_the_log_stays_valid_json_whatever_the_numbers(run: RunFolder, bad: floa
     assert (line["largest_logit"], line["spread"]) == (None, None)
     assert set(line) == {
         *("step", "terms", "probability_real", "probability_fake", "value", "gradient_norms", "learning_rates"),
-        *("largest_logit", "spread", "memory", "samples_per_second", "seconds"),
+        *("largest_logit", "spread", "memory", "samples_per_second", "seconds", "since"),
     }
 
 
@@ -192,6 +192,15 @@ def test_a_run_that_goes_on_drops_what_it_will_log_again(run: RunFolder) -> None
     Recorder(run, config_of(), 100, 20)
     kept = [strictly(line) for line in run.log_file.read_text().splitlines()]
     assert kept == [{"step": 10, "value": 1.5}, {"step": 20, "value": None}]
+
+
+def test_each_line_says_at_which_step_its_part_of_the_run_began(run: RunFolder) -> None:
+    config = config_of()
+    for start, steps in ((0, (5, 10)), (10, (15, 20))):
+        recorder = Recorder(run, config, 100, start)
+        for step in steps:
+            recorder.log(state_at(step, config), moves_of([0.0], [0.0]))
+    assert [(line["step"], line["since"]) for line in run.log()] == [(5, 0), (10, 0), (15, 10), (20, 10)]
 
 
 def test_one_that_does_not_write_computes_the_same_and_leaves_the_files_alone(

@@ -1,4 +1,4 @@
-"""What a run has to give to an export: one checkpoint's generator, and all that is known about it."""
+"""What a run has to give to exports and scores: one checkpoint's generator, and all that is known about it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ class Trained:
     weights: Literal["ema", "raw"] = "ema"
     conditional: bool = False  # whether the generator draws by label
     truncation: Truncation = "none"
+    normal: bool = False  # whether the prior's numbers are independent and from N(0, 1)
 
 
 def load_trained(run: RunFolder, which: str = "last", *, raw: bool = False) -> Trained:
@@ -51,7 +52,7 @@ def load_trained(run: RunFolder, which: str = "last", *, raw: bool = False) -> T
     with same_plugins(run):
         generator = build_generator(config, sample, catalog).eval()
         prior = build_prior(config, catalog)
-        spec = catalog.generators[config.generator.name]
+        spec, latents = catalog.generators[config.generator.name], catalog.latents[config.latents.name]
     step = load_average(checkpoint, generator, "generator" if raw else "average")
     return Trained(
         run,
@@ -64,7 +65,8 @@ def load_trained(run: RunFolder, which: str = "last", *, raw: bool = False) -> T
         sha256(checkpoint),
         "raw" if raw or not config.ema_decay else "ema",
         spec.conditional,
-        truncation_of(spec.truncates, catalog.latents[config.latents.name].normal),
+        truncation_of(spec.truncates, latents.normal),
+        latents.normal,
     )
 
 
