@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 )
 @click.option("--checkpoint", default="last", show_default=True, metavar="last|best|STEP", help="Of a run.")
 @click.option("--against", metavar="DATASET", help="What to compare with.  [default: what it was trained on]")
-@click.option("--data", type=click.Path(path_type=Path), help="Your own folder or file for that data set.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Your own folder or file for the data set that is scored, or compared with.",
+)
 @click.option("--split", help="Of the data set that is scored, or that a model is compared with.")
 @click.option("--classes", metavar="NAME,…", help="Score only these classes of a data set.")
 @click.option(

@@ -43,7 +43,7 @@ class Wish:
     samples: int = 5000  # of each kind, at most
     against: str | None = None  # data set to compare with; None = what the model was trained on, or the target
     checkpoint: str = "last"  # of a run: "last", "best" or a step
-    data: Path | None = None  # the user's own files for it
+    data: Path | None = None  # the user's own files, of the data set that is scored or that a model is compared with
     split: str | None = None  # of the data set that is scored, or that a model is compared with
     classes: tuple[str, ...] = ()  # of the data set that is scored; () = all
     features: str | None = None  # one of KINDS; None = a classifier's where there are labels
@@ -139,18 +139,23 @@ def check_whole(wish: Wish) -> None:
 
 
 def find_data(wish: Wish, model: Model | None, catalog: Catalog, display: Display) -> tuple[Real, Real]:
-    """The data to learn from and, the same or another split of it, those that `--split` names."""
+    """The data to learn from and, the same or another split of it, those that `--split` names.
+
+    Where one data set is scored against another, the user's files, split and options are of the one that is scored.
+    """
     name = wish.against or (model.dataset.name if model else wish.target)
     own = model is not None and name == model.dataset.name
     options = dict(model.dataset.options) if model and own else {}
     options |= {path[1]: value for path, value in wish.changes if path[0] == "dataset" and len(path) == 2}
+    split = {"split": wish.split} if wish.split else {}
+    if model is None and name != wish.target:
+        scored = open_real(wish.target, options | split, wish.data, catalog, display)
+        return open_real(name, {}, None, catalog, display), scored
     path = wish.data or (model.data if model and own else None)
     home = open_real(name, options, path, catalog, display)
-    if model is None and name != wish.target:
-        return home, open_real(wish.target, {"split": wish.split} if wish.split else {}, None, catalog, display)
     if wish.split is None or wish.split == home.options.get("split"):
         return home, home
-    return home, open_real(name, options | {"split": wish.split}, path, catalog, display)
+    return home, open_real(name, options | split, path, catalog, display)
 
 
 def choose(wish: Wish, against: Real, features: str, catalog: Catalog, walks: bool = False) -> list[MetricSpec]:

@@ -59,4 +59,5 @@ class ModesFound:
         if evidence.count_modes is None:
             raise BadData("The modes of these data are not known, so they cannot be counted; use ring or grid.")
         samples = evidence.generated.samples
-        return dict(evidence.count_modes(samples[: self.samples or (PICTURES if samples.ndim == 4 else POINTS)]))
+        counted = samples[: self.samples or (PICTURES if samples.ndim == 4 else POINTS)]
+        return dict(evidence.count_modes(counted)) | {"samples counted": float(len(counted))}

@@ -153,6 +153,20 @@ def test_two_channels_are_trained_drawn_and_exported(here: Path, bars: list[str]
     assert not picture[4:40, 4:40, 2].any()
 
 
+def test_one_s_own_pictures_are_scored_against_a_data_set(here: Path) -> None:
+    """`--data` and `dataset.channels` are those of what is scored."""
+    random = np.random.default_rng(0)
+    (here / "own").mkdir()
+    for number in range(60):
+        Image.fromarray(random.integers(0, 256, (8, 8), np.uint8)).save(here / "own" / f"{number}.png")
+    few = ["--against", "digits", "--samples", "50", "--metrics", "precision-recall", "--features", "pixels"]
+    found = scores(here, "picture-folder", "--data", "own", "--set", "dataset.channels=1", *few)
+
+    assert found["precision"].provenance.dataset == "digits"
+    assert found["precision"].value == 0
+    assert float(found["precision"].floor) > 0.5
+
+
 def test_real_samples_score_as_the_floor_and_worse_where_classes_are_missing(here: Path) -> None:
     whole = scores(here, "digits")
     some = scores(here, "digits", "--classes", "0,1,2")

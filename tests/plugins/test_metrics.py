@@ -301,7 +301,7 @@ def test_modes_are_those_that_the_host_counts() -> None:
     shown = Exhibit(np.zeros((30, 2), np.float32))
     found = classes.ModesFound(classes.ModesOptions(samples=20))(Evidence(shown, shown, shown.samples, 0, count))
 
-    assert (found, asked) == ({"covered": 7.0}, [20])
+    assert (found, asked) == ({"covered": 7.0, "samples counted": 20.0}, [20])
     with pytest.raises(BadData, match="not known"):
         score("modes", [1.0], [1.0])
 
