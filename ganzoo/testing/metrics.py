@@ -121,7 +121,7 @@ def picture_exhibit(sees: str, random: np.random.Generator) -> Exhibit:
 
 def tell(pictures: np.ndarray) -> np.ndarray:
     """Which of the four classes of STACKED pictures are: their first pixel says."""
-    return pictures[:, 0, 0, 0] // 64
+    return (pictures[:, 0, 0, 0] // 64).astype(np.int64)
 
 
 def point_exhibit(random: np.random.Generator) -> Exhibit:

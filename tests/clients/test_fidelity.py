@@ -10,12 +10,12 @@ from client_tools import skipping
 from PIL import Image
 
 from benchmarks.clients.tools import fidelity, run
-from benchmarks.judge import frechet
 from ganzoo.core.manifest import RGB, read_manifest
 from ganzoo.core.run_folder import RunFolder
 from ganzoo.export.bundle import export
 from ganzoo.export.graphs import Wishes
 from ganzoo.sampling.sampler import Sampler
+from ganzoo_metrics.distances import frechet
 
 EXTRACTOR = Path(__file__).with_name("extractor.py")
 COUNT = 300

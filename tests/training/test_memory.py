@@ -46,7 +46,7 @@ def train_large(folder: Path, most: int, error: Any = ERRORS[0], after: int = 0,
     parts = toy_parts(config, players=players, regularizers={})
     health = Health(config, load_catalog(), 1.0, logits_are_scores=True)
     onlookers = session.Onlookers(lambda event: None, health, Display(quiet=True), may_stop=False)
-    session.train_explained(parts, config, RunFolder(folder), onlookers, lambda text: None)
+    session.train_explained(parts, config, RunFolder(folder), onlookers, lambda text: None, lambda step: None)
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
