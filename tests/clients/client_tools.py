@@ -30,14 +30,18 @@ def skipping() -> Iterator[None]:
         pytest.skip(str(error))
 
 
-def passes(client: str, bundles: dict[str, Path]) -> None:
-    """The client draws the self-test of every bundle as the exporter did."""
+def failures(client: str, bundles: dict[str, Path]) -> list[str]:
+    """The bundles whose self-test the client draws otherwise than the exporter did, each with what differs."""
     with skipping():
         reports = CLIENTS[client](list(bundles.values()))
+    found = []
     for (name, bundle), report in zip(bundles.items(), reports, strict=True):
         verdict = judged(bundle, report)
-        assert verdict.identical, f"latents of {name}"
-        assert verdict.largest <= verdict.allowed, name
+        if not verdict.identical:
+            found.append(f"latents of {name}")
+        if not verdict.largest <= verdict.allowed:
+            found.append(f"samples of {name}, by {verdict.largest}")
+    return found
 
 
 def nearly_what_ganzoo_draws(drawn: np.ndarray, bundle: Path) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from client_tools import code_of, nearly_what_ganzoo_draws, passes, skipping
+from client_tools import code_of, failures, nearly_what_ganzoo_draws, skipping
 
 from benchmarks.clients.browser import answers_of
 from benchmarks.clients.tools import node_modules
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.clients
 
 @pytest.mark.parametrize("build", ["WebAssembly", "WebGPU"])
 def test_a_browser_draws_the_self_tests(build: str, bundles: dict[str, Path]) -> None:
-    passes(f"Chromium, {build}", bundles)
+    assert failures(f"Chromium, {build}", bundles) == []
 
 
 def test_the_card_s_page_shows_what_ganzoo_draws(bundles: dict[str, Path], tmp_path: Path) -> None:

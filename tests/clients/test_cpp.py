@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from client_tools import code_of, nearly_what_ganzoo_draws, passes, skipping
+from client_tools import code_of, failures, nearly_what_ganzoo_draws, skipping
 from PIL import Image
 
 from benchmarks.clients.runtimes import compiled
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.clients
 
 
 def test_a_program_in_cpp_draws_the_self_tests(bundles: dict[str, Path]) -> None:
-    passes("C++", bundles)
+    assert failures("C++", bundles) == []
 
 
 def test_the_card_s_code_compiles_without_a_warning_and_writes_what_is_drawn(

@@ -259,7 +259,8 @@ HARMLESS = {
 
 @pytest.mark.parametrize("name", HARMLESS)
 def test_what_looks_alike_and_is_right_passes(name: str) -> None:
-    proven(Around(Plain(name)), PICTURE)
+    model = proven(Around(Plain(name)), PICTURE)
+    assert {output.name for output in model.graph.output} == {"samples", "images"}
 
 
 def test_every_input_is_required_and_every_weight_in_the_file() -> None:

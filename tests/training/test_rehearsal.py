@@ -14,6 +14,7 @@ from ganzoo import session
 from ganzoo.contracts import Play, Players, Regularizer, Terms
 from ganzoo.core.config import Burst
 from ganzoo.core.errors import BadPlugin, BadSetting, GanzooError
+from ganzoo.core.run_folder import step_of
 from ganzoo.training.checkpoint import collect
 from ganzoo.training.rehearsal import rehearse
 from ganzoo.training.state import TrainState
@@ -143,6 +144,7 @@ def test_a_run_that_goes_on_is_not_rehearsed(tmp_path: Path, monkeypatch: pytest
     run = ganzoo.train("vanilla-mlp", out=tmp_path, **SMALL)
     monkeypatch.delattr(session, "rehearse")
     ganzoo.resume(run, steps=4, quiet=True)
+    assert step_of(run.newest_checkpoint()) == 4
 
 
 def test_compiled_networks_are_rehearsed_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
