@@ -23,7 +23,7 @@ from ganzoo.training.build import Components, build, same_plugins
 from ganzoo.training.checkpoint import save_checkpoint
 from ganzoo.training.device import machine, pick_device, settled, versions
 from ganzoo.training.display import Display
-from ganzoo.training.health import Finding, Health, stopped
+from ganzoo.training.health import ENOUGH_TO_KNOW_SPREAD, Finding, Health, stopped
 from ganzoo.training.memory import enough_to_start, within_memory
 from ganzoo.training.observers import build_loggers, closing, observer, observers
 from ganzoo.training.prepare import (
@@ -47,7 +47,6 @@ from ganzoo.training.state import TrainState
 from ganzoo.training.trainer import train
 
 Observer = Callable[[StepDone], None]
-ENOUGH_TO_KNOW_SPREAD = 1000  # real samples
 
 
 def start(

@@ -11,10 +11,8 @@ from ganzoo.core.errors import GanzooError
 from ganzoo.data.memory import take
 from ganzoo.report.material import Material
 from ganzoo.training.draws import to_unit_range
-from ganzoo.training.health import NEEDED, Finding, Health
+from ganzoo.training.health import ENOUGH_TO_KNOW_SPREAD, NEEDED, Finding, Health
 from ganzoo.training.recorder import spread
-
-ENOUGH_TO_KNOW_SPREAD = 1000  # real samples, as while training
 
 
 def health(material: Material, findings: Iterable[Finding] | None) -> str:

@@ -15,6 +15,7 @@ from ganzoo.core.errors import Sick
 from ganzoo.core.events import StepDone
 from ganzoo.core.run_folder import RunFolder
 
+ENOUGH_TO_KNOW_SPREAD = 1000  # real samples
 PATIENCE = 500  # steps on end, so that one odd batch, or a turn of the game that the other player answers, is no sign
 SURE = 0.99  # D(x), and 1 - D(G(z)); then a minimax generator has less than 1/50 of its gradient at D = 1/2
 LARGE_LOGIT = 30.0  # in size: a probability of 1 - 1e-13, which float32 takes for 1 from 17 on
