@@ -16,6 +16,7 @@ from ganzoo.cli.new_plugin import new_plugin
 from ganzoo.cli.plugins import plugins
 from ganzoo.cli.report import report
 from ganzoo.cli.sample import sample
+from ganzoo.cli.serve import serve
 from ganzoo.cli.show import show
 from ganzoo.cli.theory import theory
 from ganzoo.cli.train import train
@@ -78,6 +79,7 @@ for command in (
     train,
     export,
     sample,
+    serve,
     evaluate,
     report,
     compare,

@@ -57,9 +57,12 @@ def save_picture(picture: Image.Image, path: Path, kind: str) -> None:
         picture.save(unfinished, kind, quality=95)  # the unfinished file's name says nothing of its format
 
 
-def draw_grid(pictures: UInt8[np.ndarray, "batch height width channels"]) -> Image.Image:
-    """Row by row, as square as possible; small pictures are enlarged by a whole factor, so that each pixel shows."""
-    pictures = enlarged(drawable(pictures))
+def draw_grid(pictures: UInt8[np.ndarray, "batch height width channels"], *, enlarge: bool = True) -> Image.Image:
+    """Row by row, as square as possible, 2 pixels apart.
+
+    Small pictures are enlarged by a whole factor, so that each pixel shows, unless `enlarge` is off.
+    """
+    pictures = enlarged(drawable(pictures)) if enlarge else drawable(pictures)
     count, height, width, channels = pictures.shape
     columns = isqrt(count - 1) + 1  # √N, rounded up
     rows = ceil(count / columns)

@@ -74,20 +74,23 @@ def parse_device(device: Device) -> Target:
     return Target("cuda" if found[1] == "auto" else found[1], int(found[2] or 0))
 
 
-def open_session(model: Path | bytes, device: Device = "auto", threads: int | None = None) -> ort.InferenceSession:
+def open_session(
+    model: Path | bytes, device: Device = "auto", threads: int | None = None, *, spin: bool = True
+) -> ort.InferenceSession:
     """The model in a file, or in bytes, ready to run; "auto" takes a GPU where there is one that works, else the CPU.
 
     TensorRT may multiply in TF32, which the other two do not. `threads` are the CPU's for one operator, by default
-    onnxruntime's choice. Raises BadBundle where this is no model, UsageError where `device` is none, and GanzooError
+    onnxruntime's choice; without `spin` they leave the processor to others as soon as they have nothing to do, as they
+    should beside a server. Raises BadBundle where this is no model, UsageError where `device` is none, and GanzooError
     where a GPU is demanded that cannot be had.
     """
     target = parse_device(device)
     if target.kind == "cpu":
-        return create(model, [CPU], threads)
+        return create(model, [CPU], threads, spin)
     try:
         return open_on_gpu(model, target, threads)
     except GanzooError:
-        session = create(model, [CPU], threads)  # a file that is no model says so
+        session = create(model, [CPU], threads, spin)  # a file that is no model says so
         if device == "auto":
             return session
         raise
@@ -206,22 +209,26 @@ def preload_libraries() -> list[str]:
     return sorted(set(re.findall(r"Failed to load (?:.*[/\\])?([^/\\\s:]+):", said.getvalue())))
 
 
-def create(model: Path | bytes, providers: list[Any], threads: int | None = None) -> ort.InferenceSession:
+def create(model: Path | bytes, providers: list[Any], threads: int | None, spin: bool) -> ort.InferenceSession:
     """Raises BadBundle where onnxruntime cannot open the model."""
     try:
-        return new_session(model, providers, threads)
+        return new_session(model, providers, threads, spin)
     except Exception as error:  # onnxruntime's exceptions share no base
         name = "the model" if isinstance(model, bytes) else str(model)
         raise BadBundle(f"onnxruntime cannot open {name}: {first_line(error)}. Export it again.") from error
 
 
-def new_session(model: Path | bytes, providers: list[Any], threads: int | None = None) -> ort.InferenceSession:
+def new_session(
+    model: Path | bytes, providers: list[Any], threads: int | None = None, spin: bool = True
+) -> ort.InferenceSession:
     """Raises whatever onnxruntime raises, and writes nothing."""
     ort.set_default_logger_severity(FATAL_ONLY)  # of what loads the providers
     options = ort.SessionOptions()
     options.log_severity_level = FATAL_ONLY
     if threads is not None:
         options.intra_op_num_threads = threads
+    if not spin:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     source = model if isinstance(model, bytes) else str(model)
     # Its own fallback would print a banner, and hide which provider failed.
     return ort.InferenceSession(source, options, providers=providers, enable_fallback=0)

@@ -37,15 +37,15 @@ class Sampler:
     manifest: Manifest
     provider: str  # what runs the generator, e.g. "CPUExecutionProvider"
 
-    def __init__(self, bundle: Path | str, device: Device = "auto") -> None:
+    def __init__(self, bundle: Path | str, device: Device = "auto", *, spin: bool = True) -> None:
         """Raises BadBundle for a bundle that is missing, damaged or of another version; see also `open_session`."""
         folder = Path(bundle)
         self.manifest = read_manifest(folder)
         check_files(folder, self.manifest.files)
-        self.seeder = open_session(folder / LATENTS, "cpu")  # integers alone, which GPUs gain nothing on
+        self.seeder = open_session(folder / LATENTS, "cpu", spin=spin)  # integers alone, which GPUs gain nothing on
         check_latents_graph(self.seeder, self.manifest)
         self.check_latents()
-        self.session = open_session(folder / GENERATOR, device)
+        self.session = open_session(folder / GENERATOR, device, spin=spin)
         self.output = check_generator_graph(self.session, self.manifest)
         self.provider = self.session.get_providers()[0]
 

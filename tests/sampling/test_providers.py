@@ -65,7 +65,9 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     ) -> list[FakeSession]:
         opened: list[FakeSession] = []
 
-        def new_session(model: Path | bytes, asked: list[Any], threads: int | None = None) -> FakeSession:
+        def new_session(
+            model: Path | bytes, asked: list[Any], threads: int | None = None, spin: bool = True
+        ) -> FakeSession:
             on_gpu, tiny = len(asked) > 1, model == TINY
             if on_gpu and not tiny and model_fails:
                 raise RuntimeError("CUDA failure 2: out of memory")
@@ -229,6 +231,13 @@ def test_another_device_is_refused(tmp_path: Path, name: str) -> None:
 def test_the_threads_are_those_that_were_asked_for() -> None:
     assert open_session(TINY, "cpu", threads=3).get_session_options().intra_op_num_threads == 3
     assert open_session(TINY, "cpu").get_session_options().intra_op_num_threads == 0  # onnxruntime's choice
+
+
+def test_beside_a_server_idle_threads_leave_the_processor_to_others() -> None:
+    options = open_session(TINY, "cpu", spin=False).get_session_options()
+
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert open_session(TINY, "cpu", spin=False).run(None, {"x": np.ones((1, 1, 3, 3), np.float32)})[0].max() == 8
 
 
 class Driver:

@@ -1,0 +1,76 @@
+"""`ganzoo serve`: exported models behind a page and an API. Needs no torch."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("bundles", metavar="[BUNDLE]...", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 is any free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; 0.0.0.0 is every network.")
+@click.option("--token", envvar="GANZOO_TOKEN", show_envvar=True, help="Answer only requests that bring it.")
+@click.option("--public", is_flag=True, help="Let everyone in who can reach --host, without a token.")
+@click.option("--allow-origin", "origins", metavar="URL", multiple=True, help="A site whose pages may ask, too.")
+@click.option(
+    "--device",
+    metavar="auto|cpu|cuda[:N]|tensorrt[:N]",
+    default="auto",
+    show_default=True,
+    help="What to draw on; auto is a GPU where there is one.",
+)
+def serve(
+    bundles: tuple[Path, ...],
+    port: int,
+    host: str,
+    token: str | None,
+    public: bool,
+    origins: tuple[str, ...],
+    device: str,
+) -> None:
+    """Serve BUNDLEs, by default all in ./exported_models: a page to play with them, and an API for apps.
+
+    Only this machine can come in, unless --host says otherwise; then say --token, or --public. Ctrl-C stops it.
+
+    \b
+      ganzoo serve
+      ganzoo serve exported_models/vanilla-mlp --port 8080
+      curl localhost:8000/v1/models/vanilla-mlp/samples -H 'Content-Type: application/json' -d '{"count": 9}' -o 9.png
+      GANZOO_TOKEN=$(openssl rand -hex 16) ganzoo serve --host 0.0.0.0
+
+    The API is described at /docs.
+    """
+    from ganzoo.core.errors import BadBundle, GanzooError, UsageError
+
+    try:
+        from ganzoo.serving.app import make_app
+        from ganzoo.serving.server import is_loopback, listen, run
+    except ModuleNotFoundError as error:
+        missing = (error.name or "more").partition(".")[0]
+        raise GanzooError(f"Serving needs {missing}; `pip install 'ganzoo[serve]'`.") from error
+    from ganzoo.serving.models import bundles_in, open_models
+
+    if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token != ""):
+        raise UsageError("A token is printable ASCII without spaces around it; choose another.")
+    if not (is_loopback(host) or token or public):
+        raise UsageError(f"Whoever reaches {host} could ask this server; say --token TOKEN, or --public to allow that.")
+    models, problems = open_models(bundles_in(bundles or [Path("exported_models")]), device)
+    if not models and len(problems) == 1:
+        raise BadBundle(problems[0])
+    for problem in problems:
+        click.echo(f"Not served: {problem}", err=True)
+    if not models:
+        raise BadBundle("There is no model left to serve.")
+    with listen(host, port) as listening:
+        click.echo(greeting(listening.getsockname(), list(models), token))
+        run(make_app(models, token=token, origins=origins), listening)
+
+
+def greeting(address: tuple[str, int], names: list[str], token: str | None) -> str:
+    """Where to look, and how to stop."""
+    host, port = address[:2]
+    if host in ("0.0.0.0", "::"):
+        host = "localhost"
+    place = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    shown = f"{place}#token={token}" if token else place
+    return f"Serving {', '.join(names)} at {shown} (API: {place}docs). Ctrl-C stops it."

@@ -1,0 +1,91 @@
+"""The server that runs the application: uvicorn, on a socket of its own, patient but not for ever."""
+
+import asyncio
+import socket
+from ipaddress import ip_address
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from ganzoo.core.errors import GanzooError, UsageError
+from ganzoo.serving.answers import problem
+from ganzoo.serving.guard import PATIENCE
+
+BACKLOG = 2048  # connections that wait to be accepted
+LEAVING = 3  # seconds that requests have to end in when the server stops
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """HTTP/1.1 on one connection, which is closed where the head of a request does not arrive in time."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.limit = self.loop.call_later(PATIENCE, transport.close)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.limit.cancel()
+        self.limit = self.loop.call_later(PATIENCE, self.transport.close)
+
+    def on_headers_complete(self) -> None:
+        self.limit.cancel()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.limit.cancel()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        answer = problem(400, "This is no HTTP request.", {"Connection": "close"})
+        head = b"".join(name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + bytes(answer.body))
+        self.transport.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket of our own, so that a port that is taken is told in a sentence. Port 0 is any that is free.
+
+    Raises UsageError where the address cannot be had.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (")[0]
+        raise UsageError(f"Cannot listen at {host}, port {port}: {reason}; choose another with --port.") from error
+
+
+def run(app: ASGIApp, listening: socket.socket) -> None:
+    """Answer requests until Ctrl-C, or until the process is asked to end."""
+    server = make_server(app)
+    server.run(sockets=[listening])
+    if not server.started:
+        raise GanzooError("The server did not start.")
+
+
+def make_server(app: ASGIApp) -> uvicorn.Server:
+    """Uvicorn, with HTTP/1.1 and nothing else, which says only what went wrong."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=PatientProtocol,
+            ws="none",
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=LEAVING,
+            backlog=BACKLOG,
+        )
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can come in there."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
