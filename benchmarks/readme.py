@@ -25,6 +25,7 @@ def lines(folder: Path = RESULTS) -> list[str]:
         *(of_startup(row) for row in rows(folder / "startup.json")),
         *of_sampling(rows(folder / "sampling.json")),
         *(of_client(row) for row in rows(folder / "clients.json")),
+        *(of_serving(row) for row in rows(folder / "serving.json") if "median_ms" in row),
     ]
 
 
@@ -116,6 +117,12 @@ def of_client(row: Row) -> str:
         return f"| {row['case']} |  | {row['why']} |  |  |"
     points = f"{row['points']:.0e}" if row["points"] else "0"
     return f"| {row['case']} | {row['version']} | {row['latents']} | {row['value']:.0f} | {points} |"
+
+
+def of_serving(row: Row) -> str:
+    speeds = f"{row['value']:,.0f} | {row['baseline']:,.0f} | {row['ratio']:.2f}"
+    against = f"{row['peer']:,.0f} | {row['times_the_peer']:.2f}"
+    return f"| {row['case']} | {speeds} | {against} | {row['median_ms']:.0f} | {row['p99_ms']:.0f} | {row['failed']} |"
 
 
 def of_sampling(measured: list[Row]) -> list[str]:

@@ -50,15 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=RESULTS)
     asked = parser.parse_args(arguments)
-    rows = [row for model in MODELS for kind in FORMATS for row in load(model, kind, asked.rounds)]
+    rows = [load(model, kind, asked.rounds) for model in MODELS for kind in FORMATS]
     rows += [memory(MODELS[0]), *first_pictures(asked.rounds)]
     show(rows)
     command = shlex.join(["python", "-m", "benchmarks.serving", *(sys.argv[1:] if arguments is None else arguments)])
     print(write_results("serving", command, rows, asked.out))
 
 
-def load(model: str, kind: str, rounds: int) -> list[Row]:
-    """Ours against the sampler, and against the peer."""
+def load(model: str, kind: str, rounds: int) -> Row:
+    """The server against the sampler alone, and against its peer."""
     bundle, answers = BUNDLES / model, list[dict[str, Any]]()
     sampler = Sampler(bundle, "cpu")
     with ours(bundle) as (our_port, _), peer(bundle) as peer_port:
@@ -76,19 +76,18 @@ def load(model: str, kind: str, rounds: int) -> list[Row]:
             },
             rounds,
         )
-    kept = answers[1:]  # without the warm-up
-    return [
-        against_sampler(f"{model}, {kind}", found, kept),
-        compare(f"{model}, {kind}, plain FastAPI", "samples/s", found["server"], found["peer"], more_is_better=True),
-    ]
+    return judged(f"{model}, {kind}", found, answers[1:])  # without the warm-up
 
 
-def against_sampler(case: str, found: dict[str, list[float]], answers: list[dict[str, Any]]) -> Row:
-    """Throughput, and how long clients waited."""
+def judged(case: str, found: dict[str, list[float]], answers: list[dict[str, Any]]) -> Row:
+    """Throughputs, and how long clients waited."""
     row = compare(case, "samples/s", found["server"], found["sampler"], more_is_better=True)
+    peer = compare(case, "samples/s", found["server"], found["peer"], more_is_better=True)
     waited = [1000 * seconds for answer in answers for seconds in answer["seconds"]]
     failed = sum(status != 200 for answer in answers for status in answer["statuses"])
     return row | {
+        "peer": peer["baseline"],
+        "times_the_peer": peer["ratio"],
         "share_of_256": significant(median(found["server"]) / median(found["sampler, 256"])),
         "median_ms": significant(median(waited)),
         "p99_ms": significant(quantiles(waited, n=100)[-1]),

@@ -14,12 +14,19 @@ DATA = os.environ.get("GANZOO_DATA")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # toys are too small for two, and tests run side by side
 
 
+ON_REQUEST = {
+    "slow": "takes long; run with `pytest -m slow`",
+    "clients": "needs a browser or programs that are fetched once; run with `pytest -m clients`",
+}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes minutes runs on request."""
-    if "slow" not in config.option.markexpr:
-        for item in items:
-            if item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.skip(reason="takes long; run with `pytest -m slow`"))
+    """What takes minutes, or needs more than this project, runs on request."""
+    for marker, why in ON_REQUEST.items():
+        if marker not in config.option.markexpr:
+            for item in items:
+                if item.get_closest_marker(marker):
+                    item.add_marker(pytest.mark.skip(reason=why))
 
 
 @pytest.fixture(autouse=True)

@@ -61,7 +61,7 @@ def wheel(tree: Path) -> dict[str, str]:
 def packaged(root: Path, package: Path) -> set[str]:
     """The files of a package that users need: its modules, and the data that they read."""
     code = ("**/*.py", "py.typed", "recipes/*.toml")
-    patterns = (*code, "*.npy", "README.md", "cli/**/*.txt", "export/*.md", "report/page.*")
+    patterns = (*code, "*.npy", "README.md", "cli/**/*.txt", "export/*.md", "report/page.*", "serving/page/*")
     return {path.relative_to(root).as_posix() for pattern in patterns for path in package.glob(pattern)}
 
 

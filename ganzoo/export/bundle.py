@@ -1,10 +1,6 @@
 """From a run to a bundle: two graphs, a manifest, a card and a preview, whole or not at all."""
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,7 +11,8 @@ import numpy as np
 import onnx
 
 from ganzoo.core.errors import UsageError
-from ganzoo.core.files import explained, sha256
+from ganzoo.core.files import sha256
+from ganzoo.core.folders import check_place, folder_written_whole
 from ganzoo.core.manifest import FORMAT, GENERATOR, LATENTS, Manifest, Parity, SelfTest, TrainingFacts
 from ganzoo.core.options import to_plain
 from ganzoo.core.run_folder import RunFolder
@@ -50,7 +47,7 @@ def export(
     target = place_for(out, run.path.resolve().name if name is None else name, force)
     trained = load_trained(run, checkpoint, raw=raw)
     graphs, parity = make_graphs(trained, wishes)
-    with folder_written_whole(target, force) as folder:
+    with folder_written_whole(target, force, "--name") as folder:
         write_bundle(folder, target.name, graphs, trained, parity, wishes)
     return target
 
@@ -60,12 +57,7 @@ def place_for(out: Path, name: str, force: bool) -> Path:
     target = out / name
     if not name or not name.isprintable() or name.startswith(".") or Path(name).name != name:
         raise UsageError(f"{name!r} is no folder's name; --name is the name alone, and --out the place.")
-    with explained(target):
-        taken = target.exists()
-    if taken and not force:
-        raise exists_already(target)
-    if taken and not (target / "manifest.json").is_file():
-        raise UsageError(f"{target} is no bundle, so --force does not replace it; choose another --name.")
+    check_place(target, force, "manifest.json", "bundle", "--name")
     return target
 
 
@@ -143,41 +135,3 @@ def self_test_of(folder: Path, trained: Trained) -> SelfTest:
         inputs["truncation"] = np.array(1, np.float32)
     session = open_session(folder / GENERATOR, "cpu")
     return expected_of(sample, latents, run_once(session, output_name(sample), inputs, len(seeds)))
-
-
-def exists_already(target: Path) -> UsageError:
-    return UsageError(f"{target} exists; choose another --name, or replace it with --force.")
-
-
-@contextmanager
-def folder_written_whole(target: Path, force: bool) -> Iterator[Path]:
-    """A folder beside `target` that takes its place when the block ends well, and vanishes otherwise.
-
-    Raises UsageError where somebody else has made `target` in the meantime, unless `force` replaces that.
-    """
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    replaced = target.with_name(f".{target.name}.{os.getpid()}.old")
-    with explained(target):
-        replaced.exists()  # raises where the name is too long
-    try:
-        with explained(target):
-            unfinished.mkdir(parents=True)
-            yield unfinished
-            flush(unfinished)
-            if target.exists() and not force:
-                raise exists_already(target)
-            if target.exists():
-                target.rename(replaced)
-            unfinished.rename(target)
-    finally:
-        if replaced.exists() and not target.exists():
-            replaced.rename(target)
-        shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
-
-
-def flush(folder: Path) -> None:
-    """Wait until the folder's files are on the disk."""
-    for path in folder.iterdir():
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())

@@ -122,3 +122,101 @@ def test_exporting_twice_in_two_processes_gives_the_same_bytes(runs: Path) -> No
         subprocess.run([sys.executable, "-c", script, out], cwd=runs, check=True)
     first, second = ((runs / out / "vanilla-mlp-001" / "generator.onnx").read_bytes() for out in ("a", "b"))
     assert first == second
+
+
+# A site, and a model repository for Triton
+
+
+def test_a_site_of_the_newest_run_leaves_no_bundle_beside_it(runs: Path) -> None:
+    done = ganzoo("export", "--web", "site")
+    assert done.exit_code == 0, done.output
+    assert "Exporting runs/vanilla-mlp-001…" in done.stdout
+    assert "images of onnxruntime and torch, batch 7" in done.stdout
+    assert "ganzoo sample" not in done.stdout
+    assert "Wrote site (" in done.stdout
+    assert ", a site of 1 model for any host of files." in done.stdout
+    assert done.stdout.endswith("Next: python -m http.server --directory site\n")
+    assert sorted(path.name for path in runs.iterdir()) == ["runs", "site"]
+    assert Sampler("site/models/vanilla-mlp-001").sample(2).shape == (2, 8, 8, 1)
+
+
+def test_a_run_becomes_a_bundle_and_a_site_at_once(runs: Path) -> None:
+    done = ganzoo("export", "--onnx", "--web", "site", "--name", "mine", "--fp16")
+    assert done.exit_code == 0, done.output
+    assert "Wrote exported_models/mine (" in done.stdout
+    for file in ("latents.onnx", "generator.onnx"):
+        bundle, site = (Path(folder, "mine", file) for folder in ("exported_models", "site/models"))
+        assert bundle.read_bytes() == site.read_bytes()
+    assert read_manifest(Path("site/models/mine")).stored_as == "float16"
+
+
+def test_runs_and_bundles_share_a_site(made: Path, runs: Path) -> None:
+    shutil.copytree(made / "runs" / "vanilla-mlp-001", runs / "runs" / "other")
+    bundle = str(made / "exported_models" / "vanilla-mlp-001")
+    assert ganzoo("export", "--web", "site", "runs/other", bundle).exit_code == 0
+    assert sorted(path.name for path in Path("site/models").iterdir()) == ["other", "vanilla-mlp-001"]
+
+
+def test_what_would_stop_a_site_stops_it_before_models_are_exported(runs: Path, refused: Refused) -> None:
+    Path("mine").mkdir()
+    for words in (["--web", "mine"], ["--web", "mine", "--force"], ["--web", "site", "--ort-web", "runs"]):
+        assert "Exporting" not in refused(2, "export", *words).stdout
+    assert sorted(path.name for path in runs.iterdir()) == ["mine", "runs"]
+
+
+def test_a_site_is_replaced_on_request_and_its_bundle_too(runs: Path, refused: Refused) -> None:
+    assert ganzoo("export", "--onnx", "--web", "site").exit_code == 0
+    assert "site exists" in refused(2, "export", "--onnx", "--web", "site").stderr
+    assert ganzoo("export", "--onnx", "--web", "site", "--force").exit_code == 0
+
+
+@pytest.mark.parametrize("layout", ["run", "bundle"])
+def test_a_model_repository_is_made_of_a_run_or_a_bundle(layout: str, made: Path, runs: Path) -> None:
+    source = str(made / "exported_models" / "vanilla-mlp-001") if layout == "bundle" else "runs/vanilla-mlp-001"
+    done = ganzoo("export", "--onnx", "--layout", "triton", source)
+    assert done.exit_code == 0, done.output
+    assert ("images of onnxruntime and torch, batch 7" in done.stdout) == (layout == "run")
+    repository = runs / "triton_models" / "vanilla-mlp-001"
+    assert done.stdout.endswith(f"Next: tritonserver --model-repository={repository}\n")
+    names = ["vanilla-mlp-001", "vanilla-mlp-001_generator", "vanilla-mlp-001_latents"]
+    assert sorted(path.name for path in repository.iterdir()) == names
+    model = repository / "vanilla-mlp-001_generator" / "1" / "model.onnx"
+    assert model.read_bytes() == (made / "exported_models" / "vanilla-mlp-001" / "generator.onnx").read_bytes()
+    assert not (runs / "exported_models").exists()
+
+
+def test_name_and_out_say_what_and_where_for_triton_too(runs: Path) -> None:
+    assert ganzoo("export", "--onnx", "--layout", "triton", "--name", "mine", "--out", "deep/er").exit_code == 0
+    assert (runs / "deep" / "er" / "mine" / "mine" / "config.pbtxt").is_file()
+
+
+BUNDLE = "bundle"  # stands for one's folder
+REFUSED: dict[str, tuple[list[str], str]] = {
+    "no format": ([], "Say which format: `ganzoo export --onnx`, or `ganzoo export --web DIR`"),
+    "several bundles": (["--onnx", "a", "b"], "Several at once go into a site"),
+    "one name for several": (["--web", "site", "a", "b", "--name", "c"], "each under its own name"),
+    "a layout without --onnx": (["--web", "site", "--layout", "triton"], "--layout and --out are for --onnx"),
+    "a place without --onnx": (["--web", "site", "--out", "x"], "--layout and --out are for --onnx"),
+    "a runtime without a site": (["--onnx", "--ort-web", "x"], "--ort-web is for --web DIR"),
+    "half a bundle": (["--web", "site", BUNDLE, "--fp16", "--raw"], "is taken as it is; leave out --raw, --fp16"),
+    "a step of a bundle": (["--onnx", "--layout", "triton", BUNDLE, "--checkpoint", "last"], "leave out --checkpoint"),
+    "another name for a bundle": (["--web", "site", BUNDLE, "--name", "x"], "leave out --name, or name a run"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_does_not_go_together_is_refused(case: str, made: Path, runs: Path, refused: Refused) -> None:
+    words, reason = REFUSED[case]
+    bundle = str(made / "exported_models" / "vanilla-mlp-001")
+    done = refused(2, "export", *[bundle if word == BUNDLE else word for word in words])
+    assert reason in done.stderr
+    assert [path.name for path in runs.iterdir()] == ["runs"]
+
+
+@pytest.mark.parametrize("words", [["--web", "site"], ["--onnx", "--layout", "triton"]])
+def test_what_is_neither_a_run_nor_a_bundle_is_refused(words: list[str], here: Path, refused: Refused) -> None:
+    Path("mine").mkdir()
+    for place in ("mine", "nowhere"):
+        assert f"{place} is no run: it has no config.json" in refused(1, "export", *words, place).stderr
+    assert "There are no runs in runs" in refused(1, "export", *words).stderr
+    assert [path.name for path in here.iterdir()] == ["mine"]

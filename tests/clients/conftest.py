@@ -7,16 +7,6 @@ from client_tools import truncating
 
 from benchmarks.clients.bundles import make_bundle, make_bundles
 
-WHY = "needs programs that are fetched once, and takes minutes; run with `pytest -m clients`"
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What needs more than this project runs on request."""
-    if "clients" not in config.option.markexpr:
-        for item in items:
-            if item.get_closest_marker("clients"):
-                item.add_marker(pytest.mark.skip(reason=WHY))
-
 
 @pytest.fixture(scope="session")
 def perceptron(tmp_path_factory: pytest.TempPathFactory) -> Path:
