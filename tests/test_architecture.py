@@ -72,7 +72,7 @@ def test_the_import_contracts_hold() -> None:
 
 
 def plugin_packages() -> list[str]:
-    """The folders of `plugins/` that are packages; the template, a project of its own, is none."""
+    """The folders of `plugins/`, each a package."""
     return sorted(path.parent.name for path in ROOT.glob("plugins/ganzoo_*/__init__.py"))
 
 
@@ -116,7 +116,7 @@ def is_module(path: Path) -> bool:
 
 @cache
 def sources() -> dict[Path, ast.Module]:
-    """The code of ganzoo and of its plugins, the template's included, parsed."""
+    """The code of ganzoo and of its plugins, parsed."""
     paths = [*ROOT.glob("ganzoo/**/*.py"), *ROOT.glob("plugins/**/*.py")]
     return {path.relative_to(ROOT): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(paths)}
 

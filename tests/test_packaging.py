@@ -93,7 +93,7 @@ def test_the_wheel_holds_ganzoo_and_its_plugins_and_nothing_else(tree: Path, whe
 
     assert found == expected
     assert {"ganzoo/py.typed", "ganzoo/normal_quantile.npy", "ganzoo_vanilla/recipes/vanilla-mlp.toml"} <= found
-    assert "ganzoo/cli/template/src/ganzoo_template/recipes/smoothed-mlp.toml.txt" in found
+    assert "ganzoo/cli/template/loss/loss.py.txt" in found
     assert {name.partition("/")[0] for name in found} == {"ganzoo", *PROJECT["entry-points"]["ganzoo"].values()}
 
 

@@ -11,31 +11,34 @@ from pathlib import Path
 
 import click
 
-TEMPLATE = Path(__file__).parent / "template"  # each file of plugins/ganzoo_template, with SUFFIX after its name
-SUFFIX = ".txt"  # for they are data here, which nothing shall import, check or collect
+TEMPLATE = Path(__file__).parent / "template"  # what every plugin has, in `common`, and a folder for each kind
+SUFFIX = ".txt"  # of files that are data here, which nothing shall import, check or collect
+KINDS = ("loss", "generator", "discriminator", "regularizer", "augmentation", "latents", "dataset", "metric")
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 @click.command()
 @click.argument("name")
+@click.option("--kind", type=click.Choice(KINDS), default="loss", show_default=True, help="What the plugin brings.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=Path(),
     help="Where the plugin's folder is made.  [default: the current folder]",
 )
-def new_plugin(name: str, out: Path) -> None:
-    """Make the folder NAME with a plugin to start from: a loss, a recipe that uses it, and a test, which all work.
+def new_plugin(name: str, kind: str, out: Path) -> None:
+    """Make the folder NAME with a plugin to start from: a component, a recipe that uses it, and a test, which all work.
 
     \b
       ganzoo new-plugin my_loss
+      ganzoo new-plugin my_net --kind generator
 
     What comes next, with `_` in names of components written as `-`:
 
     \b
       pip install -e './my_loss[test]'
       pytest my_loss --ganzoo-plugin my_loss
-      ganzoo train my-loss-mlp
+      ganzoo train my-loss-gan
     """
     from ganzoo.core.errors import UsageError
 
@@ -43,44 +46,55 @@ def new_plugin(name: str, out: Path) -> None:
     why = misspelt(name)
     if not why:
         check_folder(folder)
-        why = taken(name, out)
+        why = taken(name, kind, out)
     if why:
-        raise UsageError(f"{name!r} is {why}; try {suggestion(name, out)}.")
-    write(folder, files(name))
+        raise UsageError(f"{name!r} is {why}; try {suggestion(name, kind, out)}.")
+    write(folder, files(name, kind))
     source = os.path.join(os.curdir, folder)  # noqa: PTH118 - a plain name would send pip to its index; paths lose `./`
     click.echo(
         f"Wrote {folder}. Its README.md says what to change. Next:\n"
         f"  pip install -e {shlex.quote(f'{source}[test]')}\n"
         f"  pytest {shlex.quote(str(folder))} --ganzoo-plugin {name}\n"
-        f"  ganzoo train {names(name)['smoothed-mlp']}"
+        f"  {words(name, kind)['run']}"
     )
 
 
-def names(name: str) -> dict[str, str]:
-    """Every name in the template that is the plugin's own → what it is in a plugin called `name`."""
-    dashed = name.replace("_", "-")
-    return {
-        "ganzoo_template": name,  # the package
-        "ganzoo-template": dashed,  # the distribution
-        "template": name,  # the plugin
-        "one-sided-smoothing": dashed,  # the loss
-        "smoothed-mlp": f"{dashed}-mlp",  # the recipe
-    }
+def words(name: str, kind: str) -> dict[str, str]:
+    """What stands for each `$word` of the template in a plugin called `name`; an empty `recipe` means that it has none.
+
+    The words of `common` hold for every kind that does not say otherwise.
+    """
+    import tomllib
+    from string import Template
+
+    own = {"name": name, "dashed": name.replace("_", "-"), "kind": kind}
+    for folder in ("common", kind):
+        said = tomllib.loads((TEMPLATE / folder / f"kind.toml{SUFFIX}").read_text(encoding="utf-8"))
+        own |= {key: Template(text).substitute(own) for key, text in said.items()}
+    return own
 
 
-def files(name: str) -> dict[str, str]:
+def files(name: str, kind: str) -> dict[str, str]:
     """The files of a plugin called `name`: path → text."""
-    own = names(name)
-    pattern = re.compile("|".join(own))
+    from string import Template
 
-    def rename(text: str) -> str:
-        return pattern.sub(lambda found: own[found[0]], text)
+    own, found = words(name, kind), {}
+    for source in sorted([*(TEMPLATE / "common").iterdir(), *(TEMPLATE / kind).iterdir()]):
+        path = place(source.name.removesuffix(SUFFIX), own)
+        if path:
+            found[path] = Template(source.read_text(encoding="utf-8")).substitute(own)
+    return found
 
-    sources = sorted(TEMPLATE.rglob(f"*{SUFFIX}"))
-    return {
-        rename(path.relative_to(TEMPLATE).as_posix().removesuffix(SUFFIX)): rename(path.read_text(encoding="utf-8"))
-        for path in sources
-    }
+
+def place(file: str, own: dict[str, str]) -> str:
+    """Where a file of the template goes in a plugin; "" = nowhere."""
+    if file == "kind.toml" or (file == "recipe.toml" and not own["recipe"]):
+        return ""
+    if file == "recipe.toml":
+        return f"src/{own['name']}/recipes/{own['recipe']}.toml"
+    if file.startswith("test_"):
+        return f"tests/{file}"
+    return f"src/{own['name']}/{file}" if file.endswith(".py") else file
 
 
 def write(folder: Path, texts: dict[str, str]) -> None:
@@ -122,23 +136,24 @@ def misspelt(name: str) -> str:
     return "a keyword of Python" if keyword.iskeyword(name) else ""
 
 
-def taken(name: str, out: Path) -> str:
+def taken(name: str, kind: str, out: Path) -> str:
     """What has the name, or one of those made from it, already, as the end of a sentence; empty = nothing has."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     from ganzoo.catalog import load_catalog
 
-    catalog, own = load_catalog(), names(name)
+    catalog, own = load_catalog(), words(name, kind)
     if name in {plugin.name.replace("-", "_") for plugin in catalog.plugins}:
         return "the name of an installed plugin"
     if importable(name, out / name):
         return "the name of a module that can be imported already"
     with suppress(PackageNotFoundError):
-        distribution(own["ganzoo-template"])
+        distribution(own["dashed"])
         return "the name of an installed package"
-    for shelf, component in ((catalog.losses, "one-sided-smoothing"), (catalog.recipes, "smoothed-mlp")):
-        if provider := shelf.provider.get(own[component]):
-            return f"taken: plugin {provider} has a {shelf.kind} called {own[component]!r}"
+    for shelf in catalog.shelves().values():
+        component = {kind: own["dashed"], "recipe": own["recipe"]}.get(shelf.kind, "")
+        if provider := shelf.provider.get(component):
+            return f"taken: plugin {provider} has a {shelf.kind} called {component!r}"
     return ""
 
 
@@ -152,13 +167,13 @@ def importable(name: str, folder: Path) -> bool:
     return any(Path(place).resolve() != folder.resolve() for place in spec.submodule_search_locations or [])
 
 
-def suggestion(name: str, out: Path) -> str:
+def suggestion(name: str, kind: str, out: Path) -> str:
     """The nearest name that is free: `My-Loss` → my_loss, `3d` → my_3d."""
     import unicodedata
 
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", plain).lower()
     found = re.sub(r"[^a-z0-9]+", "_", words).strip("_") or "plugin"
-    while misspelt(found) or taken(found, out):
+    while misspelt(found) or taken(found, kind, out):
         found = f"my_{found}"
     return found

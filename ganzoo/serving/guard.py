@@ -21,6 +21,7 @@ HEADERS = {
         "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
+    "cache-control": "no-cache",  # a newer ganzoo brings a newer page, whose parts must not be mixed with older ones
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
 }

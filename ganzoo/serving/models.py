@@ -1,8 +1,10 @@
 """The models that are served: bundles that have proved to be whole, and what is told of them."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from ganzoo.sampling.sampler import MOST_AT_ONCE, NUMBERS_AT_ONCE, Sampler
 from ganzoo.serving.facts import DatasetFacts, LatentsFacts, ModelFacts, TrainingFacts
 
 PREVIEW = "preview.png"
+OPENED_AT_ONCE = 4
 ROUND = ("normal", "spherical")  # priors whose latents lie on a sphere, or near one
 
 
@@ -55,16 +58,24 @@ def open_models(bundles: Iterable[Path], device: Device = "auto") -> tuple[dict[
     """The models by name, and a sentence for each bundle that is damaged, or whose name another one has."""
     models: dict[str, Model] = {}
     problems: list[str] = []
-    for bundle in bundles:
-        try:
-            model = open_model(bundle, device)
-        except BadBundle as error:
-            problems.append(str(error))
-            continue
-        if model.name in models:
+    places = list(bundles)
+    with ThreadPoolExecutor(OPENED_AT_ONCE) as threads:  # reading, hashing and preparing graphs leave Python free
+        opened = list(threads.map(partial(try_to_open, device=device), places))
+    for bundle, model in zip(places, opened, strict=True):
+        if isinstance(model, BadBundle):
+            problems.append(str(model))
+        elif model.name in models:
             problems.append(f"{bundle}, as another bundle is called {model.name!r}, too.")
-        models.setdefault(model.name, model)
+        else:
+            models[model.name] = model
     return models, problems
+
+
+def try_to_open(bundle: Path, device: Device) -> Model | BadBundle:
+    try:
+        return open_model(bundle, device)
+    except BadBundle as error:
+        return error
 
 
 def open_model(bundle: Path, device: Device = "auto") -> Model:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.catalog import Catalog, Shelf
-from ganzoo.core.errors import GanzooError, UnknownName
+from ganzoo.core.errors import BadPlugin, GanzooError, UnknownName
 from ganzoo.core.options import parse_options, to_plain
 from ganzoo.core.specs import Spec
-from ganzoo.testing import metrics, networks, objectives, priors, recipes
+from ganzoo.testing import datasets, metrics, networks, objectives, plugins, priors, recipes
 from ganzoo.testing.report import Inapplicable, Violation, ensure
 
 __all__ = ["Check", "Inapplicable", "Violation", "checks"]
@@ -23,6 +23,7 @@ KINDS: dict[str, dict[str, Callable[[Any], None]]] = {
     "regularizers": objectives.OF_REGULARIZERS,
     "augmentations": objectives.OF_AUGMENTATIONS,
     "latents": priors.OF_PRIORS,
+    "datasets": datasets.OF_DATASETS,
     "metrics": metrics.OF_METRICS,
 }
 
@@ -32,7 +33,7 @@ class Check:
     """One promise of one component."""
 
     plugin: str
-    kind: str  # of the component, in the singular
+    kind: str  # of the component, in the singular; "plugin" for what is promised of all of it
     component: str
     promise: str  # e.g. "exports with any batch"
     call: Callable[[], None]
@@ -52,10 +53,19 @@ class Check:
 
 
 def checks(catalog: Catalog, plugin: str | None = None) -> Iterator[Check]:
-    """All checks of one plugin's components, or of all plugins'. Raises UnknownName for a plugin that there is not."""
-    names = {each.name for each in catalog.plugins}
-    if plugin is not None and plugin not in names:
-        raise UnknownName("plugin", plugin, names)
+    """All checks of one plugin and its components, or of all that are used.
+
+    Raises UnknownName for a plugin that there is not, BadPlugin for one that is not used.
+    """
+    found = {each.name: each for each in catalog.plugins}
+    if plugin is not None and plugin not in found:
+        raise UnknownName("plugin", plugin, found)
+    if plugin is not None and found[plugin].problem:
+        raise BadPlugin(f"Plugin {plugin} is not used: {found[plugin].problem}")
+    for name, _ in catalog.manager.list_name_plugin():
+        if plugin in (None, name):
+            for promise, check in plugins.OF_PLUGINS.items():
+                yield Check(name, "plugin", name, promise, partial(check, name))
     for plural, shelf in catalog.shelves().items():
         for name, item in shelf:
             if plugin in (None, shelf.provider[name]):
@@ -75,8 +85,16 @@ def of_component(plural: str, shelf: Shelf[Any], name: str, item: Spec | Path) -
 
 def says_what_it_is(spec: Spec) -> None:
     """Names are what one types, and options survive the way through JSON."""
-    ensure(spec.name == spec.name.strip().lower().replace(" ", "-"), f"{spec.name!r} has blanks or capitals")
-    ensure("\n" not in spec.summary and not spec.summary.endswith("."), "its summary is more than one line")
-    ensure(spec.source.startswith(("arXiv:", "https://", "http://")), "its source is no arXiv id and no URL")
+    ensure(
+        spec.name == spec.name.strip().lower().replace(" ", "-"),
+        f"{spec.name!r} has blanks or capitals; users type it, so write small letters and `-`",
+    )
+    ensure(
+        "\n" not in spec.summary and not spec.summary.endswith("."),
+        "its summary ends with a full stop, or is more than one line",
+    )
+    known = spec.source.startswith(("arXiv:", "https://", "http://"))
+    ensure(known, f"its source is {spec.source!r}; write arXiv:… or https://…")
     options = spec.options()
-    ensure(parse_options(spec.options, to_plain(options), "") == options, "its options do not survive JSON")
+    same = parse_options(spec.options, to_plain(options), "") == options
+    ensure(same, "its options do not survive JSON; use numbers, text, bools, and lists or frozen dataclasses of these")

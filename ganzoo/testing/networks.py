@@ -17,6 +17,7 @@ from ganzoo.testing.report import ensure
 from ganzoo.testing.toys import COUNT, SAMPLES, SIZE, Normals, Perceptron, real_samples
 
 Build = Callable[[SampleSpec], nn.Module]
+FAR = 1000  # times what is usual, where a bound shall show
 
 
 def every_sample(build: Build) -> list[tuple[SampleSpec, nn.Module]]:
@@ -40,15 +41,33 @@ def some_labels(count: int = COUNT) -> Tensor:
 
 
 def draws_the_data_s_shape(spec: GeneratorSpec) -> None:
-    """Float32, finite, in [-1, 1] for pictures; every weight has a part in it."""
+    """Float32, finite, in [-1, 1] for pictures, however far the latents; every weight has a part in it."""
     for sample, network in of_generator(spec):
         samples = network(torch.randn(COUNT, SIZE), some_labels())
-        (samples * torch.randn_like(samples)).sum().backward()
-        ensure(samples.shape == (COUNT, *sample.shape), f"for {sample.shape} it draws {list(samples.shape)}")
+        shape = [COUNT, *sample.shape]
+        ensure(list(samples.shape) == shape, f"it draws {list(samples.shape)}, not {shape}; build it for sample.shape")
         ensure(samples.dtype == torch.float32 and samples.isfinite().all(), "samples are not finite float32")
-        ensure(not sample.is_picture or samples.abs().max() <= 1, "pictures leave [-1, 1]")
-        idle = [name for name, weight in network.named_parameters() if weight.requires_grad and weight.grad is None]
-        ensure(not idle, f"no gradient reaches {', '.join(idle)}")
+        far = network(FAR * torch.randn(COUNT, SIZE), some_labels())
+        largest = torch.cat([samples, far]).abs().max() if sample.is_picture else 0
+        ensure(largest <= 1, f"pictures leave [-1, 1], by numbers up to {largest:.3g}; end with tanh")
+        (samples * torch.randn_like(samples)).sum().backward()
+        ensure_gradients(network)
+
+
+def ensure_gradients(network: nn.Module) -> None:
+    """Raise Violation for a weight without one."""
+    idle = [name for name, weight in network.named_parameters() if weight.requires_grad and weight.grad is None]
+    ensure(not idle, f"no gradient reaches {', '.join(idle)}; use what you build, and build no more")
+
+
+def reads_its_latents(spec: GeneratorSpec) -> None:
+    """Two latents give two samples."""
+    for _, network in of_generator(spec):
+        with torch.no_grad():
+            samples = network.eval()(torch.randn(2, SIZE), some_labels(1).expand(2))
+        ensure(
+            not torch.equal(samples[0], samples[1]), "two latents give the same sample; compute samples from latents"
+        )
 
 
 def draws_each_sample_by_itself(spec: GeneratorSpec) -> None:
@@ -63,10 +82,16 @@ def draws_each_sample_by_itself(spec: GeneratorSpec) -> None:
             together, again = network(z, some_labels()), network(z, some_labels())
             alone, among = network(z[:1], some_labels(1)), network(mates, some_labels(len(mates)))
             backwards = network(z.flip(0), some_labels().flip(0)).flip(0)
-        ensure(torch.equal(together, again), "two calls draw two different samples")
-        ensure(torch.equal(torch.get_rng_state(), random), "it draws from torch's global generator")
-        ensure(same_state(network, state), "drawing changes its state")
-        ensure(close(alone, together[:1]) and close(among[:1], alone), "a sample depends on its batch")
+        ensure(torch.equal(together, again), "two calls draw two different samples; what varies comes from the latents")
+        ensure(
+            torch.equal(torch.get_rng_state(), random),
+            "it draws from torch's global generator; what varies comes from latents",
+        )
+        ensure(same_state(network, state), "drawing changes its state, though it is in eval mode")
+        ensure(
+            close(alone, together[:1]) and close(among[:1], alone),
+            "a sample depends on its batch; use no means over samples in eval mode",
+        )
         ensure(close(backwards, together), "a sample depends on its place in the batch")
 
 
@@ -76,7 +101,10 @@ def follows_its_label(spec: GeneratorSpec) -> None:
         z = torch.randn(1, SIZE).expand(2, SIZE)
         with torch.no_grad():
             samples = network.eval()(z, torch.tensor([0, 1]))
-        ensure(not torch.equal(samples[0], samples[1]), "two labels give the same sample")
+        ensure(
+            not torch.equal(samples[0], samples[1]),
+            "two labels give the same sample; read them, or leave conditional=False",
+        )
 
 
 def exports(spec: GeneratorSpec) -> None:
@@ -98,7 +126,10 @@ def keeps_its_state(build: Build, feed: Callable[[SampleSpec], tuple[Tensor, ...
         with torch.no_grad():
             one, other = network.eval()(*given), fresh.eval()(*given)
         pair = (one.logits, other.logits) if isinstance(one, Verdict) else (one, other)
-        ensure(torch.equal(*pair), "a network with the same state computes something else")
+        ensure(
+            torch.equal(*pair),
+            "a network with the same state computes something else; keep what changes in weights or buffers",
+        )
 
 
 def generator_keeps_its_state(spec: GeneratorSpec) -> None:
@@ -112,15 +143,32 @@ def says_one_logit_for_each_sample(spec: DiscriminatorSpec) -> None:
     for sample, network in of_discriminator(spec):
         samples = real_samples(sample).requires_grad_()
         verdict = network(samples, some_labels())
-        ensure(isinstance(verdict, Verdict), f"it returns a {type(verdict).__name__}, not a Verdict")
+        ensure(
+            isinstance(verdict, Verdict),
+            f"it returns a {type(verdict).__name__}; return Verdict(logits) of ganzoo.contracts",
+        )
         logits = verdict.logits
-        ensure(logits.shape == (COUNT,), f"logits have the shape {list(logits.shape)}, not [{COUNT}]")
+        ensure(
+            logits.shape == (COUNT,),
+            f"logits have the shape {list(logits.shape)}, not [{COUNT}]; take [:, 0] of a last layer with one output",
+        )
         ensure(logits.dtype == torch.float32 and logits.isfinite().all(), "logits are not finite float32")
         said = [logits, verdict.class_logits, verdict.code]
         sum((part * torch.randn_like(part)).sum() for part in said if part is not None).backward()
-        idle = [name for name, weight in network.named_parameters() if weight.requires_grad and weight.grad is None]
-        ensure(not idle, f"no gradient reaches {', '.join(idle)}")
-        ensure(samples.grad is not None and samples.grad.abs().sum() > 0, "no gradient reaches the samples")
+        ensure_gradients(network)
+        reached = samples.grad is not None and samples.grad.abs().sum() > 0
+        ensure(
+            reached, "no gradient reaches the samples, from which the generator learns; leave out detach and no_grad"
+        )
+
+
+def says_no_probabilities(spec: DiscriminatorSpec) -> None:
+    """Numbers from 0 to 1 for samples near and far are a sigmoid's, which the losses apply themselves."""
+    for sample, network in of_discriminator(spec):
+        with torch.no_grad():
+            logits = torch.cat([network(real_samples(sample, scale=far), some_labels()).logits for far in (1, FAR)])
+        bounded = logits.min() >= 0 and logits.max() <= 1
+        ensure(not bounded, "all logits are from 0 to 1, as probabilities are; leave the sigmoid to the loss")
 
 
 def names_what_it_must_be_taught(spec: DiscriminatorSpec) -> None:
@@ -129,7 +177,10 @@ def names_what_it_must_be_taught(spec: DiscriminatorSpec) -> None:
         with torch.no_grad():
             verdict = network(real_samples(sample), some_labels())
         found = {name for name in get_args(Said) if getattr(verdict, name, None) is not None}
-        ensure(found == set(spec.says), f"its verdicts have {sorted(found)}, and its spec says {sorted(spec.says)}")
+        ensure(
+            found == set(spec.says),
+            f"its verdicts have {sorted(found)}, and its spec says {sorted(spec.says)}; make `says` agree",
+        )
 
 
 def is_row_wise_where_it_says_so(spec: DiscriminatorSpec) -> None:
@@ -139,8 +190,11 @@ def is_row_wise_where_it_says_so(spec: DiscriminatorSpec) -> None:
             module.training = not isinstance(module, nn.Dropout)
         samples, twin = real_samples(sample), deepcopy(network)
         with torch.no_grad():
-            together, alone = network(samples, some_labels()), twin(samples[:1], some_labels(1))
-        ensure(close(alone.logits, together.logits[:1]), "a verdict depends on other samples")
+            together, alone = network(samples, some_labels()), twin(samples[:2], some_labels(2))
+        ensure(
+            close(alone.logits, together.logits[:2]),
+            "a verdict depends on other samples; leave row_wise=False, or use no batch norm",
+        )
 
 
 def of_discriminator(spec: DiscriminatorSpec) -> list[tuple[SampleSpec, nn.Module]]:
@@ -176,6 +230,7 @@ def same_state(network: nn.Module, state: dict[str, Any]) -> bool:
 
 OF_GENERATORS: dict[str, Callable[[Any], None]] = {
     "draws the data's shape": draws_the_data_s_shape,
+    "reads its latents": reads_its_latents,
     "draws each sample by itself": draws_each_sample_by_itself,
     "follows its label": follows_its_label,
     "keeps its state": generator_keeps_its_state,
@@ -183,6 +238,7 @@ OF_GENERATORS: dict[str, Callable[[Any], None]] = {
 }
 OF_DISCRIMINATORS: dict[str, Callable[[Any], None]] = {
     "says one logit for each sample": says_one_logit_for_each_sample,
+    "says logits, not probabilities": says_no_probabilities,
     "names what it must be taught": names_what_it_must_be_taught,
     "is row-wise where it says so": is_row_wise_where_it_says_so,
     "keeps its state": discriminator_keeps_its_state,

@@ -22,7 +22,7 @@ from ganzoo.contracts import (
 from ganzoo.core.errors import GanzooError
 from ganzoo.core.specs import AugmentationSpec, LossSpec, RegularizerSpec
 from ganzoo.testing.report import Inapplicable, Violation, ensure
-from ganzoo.testing.toys import COUNT, SAMPLES, Linear, Perceptron, meeting, real_samples
+from ganzoo.testing.toys import COUNT, SAMPLES, Linear, OwnNoise, Perceptron, meeting, real_samples
 
 NEAR = 0.1  # of logits
 PLAYERS: tuple[Player, ...] = ("discriminator", "generator")
@@ -31,7 +31,10 @@ PLAYERS: tuple[Player, ...] = ("discriminator", "generator")
 def total(terms: Terms) -> Tensor:
     """The sum of the terms. Raises Violation unless each is a finite scalar."""
     for name, term in terms.items():
-        ensure(isinstance(term, Tensor) and term.shape == (), f"the term {name!r} is no scalar")
+        ensure(
+            isinstance(term, Tensor) and term.shape == (),
+            f"the term {name!r} is no scalar tensor; take the mean over samples",
+        )
         ensure(term.isfinite(), f"the term {name!r} is not finite")
     return sum(terms.values(), torch.zeros(()))
 
@@ -57,8 +60,14 @@ def pulls_each_player_its_way(spec: LossSpec) -> None:
         on_real = real if loss.needs_real_for_generator else None
         (wanted,) = torch.autograd.grad(total(loss.generator(play_of(on_real, fake))), fake)
         ensure(all(slope.isfinite().all() for slope in (raised, lowered, wanted)), "a gradient is not finite")
-        ensure(scale > NEAR or raised.sum() < lowered.sum(), "the discriminator is pulled the wrong way")
-        ensure(scale > NEAR or wanted.sum() < 0, "the generator is pulled the wrong way")
+        ensure(
+            scale > NEAR or raised.sum() < lowered.sum(),
+            "the discriminator is pulled the wrong way; lower real logits must cost it more",
+        )
+        ensure(
+            scale > NEAR or wanted.sum() < 0,
+            "the generator is pulled the wrong way; lower fake logits must cost it more",
+        )
 
 
 def loss_keeps_its_state(spec: LossSpec) -> None:
@@ -91,17 +100,27 @@ def teaches_its_player(spec: RegularizerSpec) -> None:
 def teaches(regularizer: Regularizer, players: Players, player: Player, play: Play) -> None:
     """Raise Violation unless it does something for that player, in finite numbers."""
     own = list(getattr(players, player).parameters())
-    before = [weight.detach().clone() for weight in own]
+    before, random = [weight.detach().clone() for weight in own], torch.get_rng_state()
     terms = regularizer.terms(play, players)
     regularizer.after_step(players)
+    ensure_own_noise(random, "play.batch.noise")
     acted = any(not torch.equal(weight, old) for weight, old in zip(own, before, strict=True))
-    ensure(terms or acted, f"it does nothing for the {player}")
+    ensure(terms or acted, f"it does nothing for the {player}, its `player`; give terms, or act in after_step")
     ensure(all(weight.isfinite().all() for weight in own), "it makes weights infinite")
     if terms:
         slopes = torch.autograd.grad(total(terms), own, allow_unused=True)
         found = [slope for slope in slopes if slope is not None]
-        ensure(any(slope.abs().sum() > 0 for slope in found), f"no gradient reaches the {player}")
+        ensure(
+            any(slope.abs().sum() > 0 for slope in found),
+            f"no gradient reaches the {player}, its `player`; look for detach, and for a missing create_graph=True",
+        )
         ensure(all(slope.isfinite().all() for slope in found), "a gradient is not finite")
+
+
+def ensure_own_noise(before: Tensor, instead: str) -> None:
+    """Raise Violation where torch's global generator is no longer in the state `before`."""
+    same = torch.equal(torch.get_rng_state(), before)
+    ensure(same, f"it draws from torch's global generator, so that a resumed run is another; draw from {instead}")
 
 
 def regularizer_keeps_its_state(spec: RegularizerSpec) -> None:
@@ -123,18 +142,25 @@ def changes_each_sample_by_itself(spec: AugmentationSpec) -> None:
     for sample in SAMPLES:
         augmentation = spec.build(spec.options())
         ensure(isinstance(augmentation, Augmentation), "it cannot be called with samples and noise")
-        samples = real_samples(sample).requires_grad_()
+        samples, random = real_samples(sample).requires_grad_(), torch.get_rng_state()
         try:
-            changed = augmentation(samples, TorchNoise(COUNT))
+            changed = augmentation(samples, OwnNoise())
         except GanzooError as error:
             reasons.append(str(error))
             continue
-        ensure(changed.shape == samples.shape and changed.isfinite().all(), "it changes the samples' shape")
+        ensure_own_noise(random, "the `noise` that it is given")
+        ensure(
+            changed.shape == samples.shape and changed.isfinite().all(),
+            "it changes the samples' shape, or makes infinite numbers",
+        )
         if changed is samples:
             continue
         (slope,) = torch.autograd.grad(changed[0].sum(), samples, allow_unused=True)
-        ensure(slope is not None and slope.isfinite().all(), "no finite gradient reaches the samples")
-        ensure(not slope[1:].any(), "a sample's change depends on other samples")
+        ensure(
+            slope is not None and slope.isfinite().all(),
+            "no finite gradient reaches the samples, from which the generator learns; look for detach and round",
+        )
+        ensure(not slope[1:].any(), "a sample's change depends on other samples; use no means over the batch")
     ensure(len(reasons) < len(SAMPLES), f"it fits neither pictures nor points: {'; '.join(reasons)}")
 
 

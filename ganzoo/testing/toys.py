@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from ganzoo.contracts import Batch, Play, Player, Players, TorchNoise, Verdict
+from ganzoo.contracts import Batch, Play, Player, Players, Verdict
 from ganzoo.core.specs import Code, SampleSpec
 from ganzoo.latents import Values, Words, normals
 
@@ -66,6 +66,19 @@ class Linear(nn.Module):
         return samples
 
 
+class OwnNoise:
+    """Noise for N samples from a generator of its own, so that draws from torch's global one can be told."""
+
+    def __init__(self) -> None:
+        self.generator = torch.Generator().manual_seed(0)
+
+    def uniform(self, *shape: int) -> Tensor:
+        return torch.rand(COUNT, *shape, generator=self.generator)
+
+    def normal(self, *shape: int) -> Tensor:
+        return torch.randn(COUNT, *shape, generator=self.generator)
+
+
 def real_samples(sample: SampleSpec, count: int = COUNT, scale: float = 1.0) -> Tensor:
     """From U(-scale, scale), [count, S...]."""
     return scale * (2 * torch.rand(count, *sample.shape) - 1)
@@ -83,5 +96,5 @@ def meeting(players: Players, sample: SampleSpec, player: Player, scale: float =
     real = real_samples(sample, scale=scale).requires_grad_()
     labels, z = torch.arange(COUNT) % max(sample.num_classes, 1), latents_of(sample.code)
     fake, judge = players.generator(z, labels), players.discriminator
-    batch = Batch(real, labels, z, TorchNoise(COUNT))
+    batch = Batch(real, labels, z, OwnNoise())
     return replace(Play(batch, fake, judge(real, labels), judge(fake, labels)), player=player)

@@ -15,7 +15,7 @@ from ganzoo.core.manifest import DatasetFacts, Truncation
 from ganzoo.core.run_folder import RunFolder, step_of
 from ganzoo.core.specs import SampleSpec
 from ganzoo.latents import Latents
-from ganzoo.training.build import build_generator, build_prior, same_plugins
+from ganzoo.training.build import build_generator, build_prior, same_plugins, with_code
 from ganzoo.training.checkpoint import load_average
 
 
@@ -58,7 +58,7 @@ def load_trained(run: RunFolder, which: str = "last", *, raw: bool = False) -> T
         run,
         config,
         data,
-        sample,
+        with_code(sample, prior),
         generator,
         prior,
         step,

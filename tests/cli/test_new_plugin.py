@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import chdir
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -16,59 +17,71 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganzoo.catalog import load_catalog
-from ganzoo.cli.new_plugin import SUFFIX, TEMPLATE, files, misspelt, suggestion, taken
+from ganzoo.cli.new_plugin import KINDS, SUFFIX, TEMPLATE, files, misspelt, suggestion, taken, words
 
 ROOT = Path(__file__).parents[2]
-LIVING = ROOT / "plugins" / "ganzoo_template"
-LEFTOVERS = re.compile(r"__pycache__|\.egg-info|^build/|^\.|\.pyc$")
 OFFLINE = ("--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check")
-MADE = {
-    "README.md",
-    "pyproject.toml",
-    "src/my_loss/__init__.py",
-    "src/my_loss/loss.py",
-    "src/my_loss/recipes/my-loss-mlp.toml",
-    "tests/test_loss.py",
-}
+PLURALS = {"loss": "losses", "latents": "latents"}  # of hooks; others end in s
 
 
 # What it makes
 
 
-def test_the_template_is_the_plugin_that_the_tests_of_strangers_install() -> None:
-    """File by file. Who changes plugins/ganzoo_template copies it to ganzoo/cli/template, with .txt after each name."""
-    living = {path: text for path, text in contents(LIVING).items() if not LEFTOVERS.search(path)}
-    data = {path.removesuffix(SUFFIX): text for path, text in contents(TEMPLATE).items()}
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_makes_a_plugin_under_the_given_name_and_says_what_comes_next(kind: str, here: Path) -> None:
+    done = ganzoo("new-plugin", "my_own", "--kind", kind)
 
-    assert data == living
-    assert all(path.endswith(SUFFIX) for path in contents(TEMPLATE))
-
-
-def test_it_makes_a_plugin_under_the_given_name_and_says_what_comes_next(here: Path) -> None:
-    done = ganzoo("new-plugin", "my_loss")
-
+    trains = kind != "metric"
+    recipe = {"src/my_own/recipes/my-own-gan.toml"} if trains else set()
     assert (done.exit_code, done.stderr) == (0, "")
-    assert [path.name for path in here.iterdir()] == ["my_loss"]
-    assert set(contents(here / "my_loss")) == MADE
+    assert [path.name for path in here.iterdir()] == ["my_own"]
+    assert set(contents(here / "my_own")) == recipe | {
+        "README.md",
+        "pyproject.toml",
+        "src/my_own/__init__.py",
+        f"src/my_own/{kind}.py",
+        f"tests/test_{kind}.py",
+    }
     assert done.stdout.splitlines()[1:] == [
-        "  pip install -e './my_loss[test]'",
-        "  pytest my_loss --ganzoo-plugin my_loss",
-        "  ganzoo train my-loss-mlp",
+        "  pip install -e './my_own[test]'",
+        "  pytest my_own --ganzoo-plugin my_own",
+        "  ganzoo train my-own-gan" if trains else "  ganzoo evaluate digits --metrics my-own",
     ]
-    for text in contents(here / "my_loss").values():
-        assert not re.search(r"template|one-sided-smoothing|smoothed-mlp", text.decode())
-        assert b"\r" not in text
+
+
+def test_every_kind_has_a_folder_and_a_loss_is_what_one_gets_unasked(here: Path) -> None:
+    assert {*KINDS, "common"} == {path.name for path in TEMPLATE.iterdir()}
+    assert all(path.suffix == SUFFIX for path in TEMPLATE.rglob("*.*"))
+    assert ganzoo("new-plugin", "my_own").exit_code == 0
+    made = contents(here / "my_own")
+    assert {path: text.decode() for path, text in made.items()} == files("my_own", "loss")
+    assert not any(b"\r" in text for text in made.values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_it_makes_is_said_in_its_readme(kind: str) -> None:
+    """Every link leads to a file of the plugin, and the commands are those that are printed."""
+    made = files("my_own", kind)
+    links = re.findall(r"\]\((?!https)([^)]+)\)", made["README.md"])
+
+    assert {link.removesuffix("/recipes") for link in links} >= {"src/my_own/__init__.py", f"src/my_own/{kind}.py"}
+    assert all(any(path.startswith(link) for path in made) for link in links)
+    assert f"\n{words('my_own', kind)['run']}\n" in made["README.md"]
+    assert f"--kind {kind}`" in made["README.md"]
+    assert "## What goes wrong most often\n\n" in made["README.md"]
+    assert not re.search(r"\n\n\n", made["README.md"])
 
 
 def test_help_teaches_what_comes_next() -> None:
     said = ganzoo("new-plugin", "--help").stdout
 
     for command in (
+        "ganzoo new-plugin my_net --kind generator",
         "pip install -e './my_loss[test]'",
         "pytest my_loss --ganzoo-plugin my_loss",
-        "ganzoo train my-loss",
+        "ganzoo train my-loss-gan",
     ):
-        assert f"\n    {command}" in said
+        assert f"\n    {command}\n" in said
 
 
 def test_an_empty_folder_is_filled_even_where_python_takes_it_for_a_module(here: Path) -> None:
@@ -83,26 +96,22 @@ def test_an_empty_folder_is_filled_even_where_python_takes_it_for_a_module(here:
     assert sorted(path.name for path in here.iterdir()) == ["elsewhere", "my_loss"]
 
 
-@pytest.mark.parametrize("name", ["ab", "my_loss", "x9", "a_" * 20 + "loss", "z" * 60])
-def test_ruff_would_not_format_it_otherwise(name: str, here: Path) -> None:
+@pytest.mark.parametrize("name", ["ab", "my_loss", "a_" * 20 + "loss"])
+def test_ruff_has_nothing_to_say_of_any_kind(name: str, here: Path) -> None:
+    """With an author's own settings, but for the length of lines; in one line too long a name is no fault of ours."""
     if importlib.util.find_spec("ruff") is None:
         pytest.skip("needs ruff, of the extra `dev`")
-    assert ganzoo("new-plugin", name).exit_code == 0
-    command = [
-        sys.executable,
-        "-m",
-        "ruff",
-        "format",
-        "--check",
-        "--no-cache",
-        "--config",
-        str(ROOT / "pyproject.toml"),
-    ]
+    for kind in KINDS:
+        assert ganzoo("new-plugin", name, "--kind", kind, "--out", kind).exit_code == 0
+    ruff = [sys.executable, "-m", "ruff"]
+    options = ["--no-cache", "--isolated", "--line-length", "120"]
+    rules = ["--select", "E,F,W,I,N,UP,B,C4,SIM,RET,PTH,ANN,D100", "--config", 'src = ["*/*/src"]']
 
-    done = subprocess.run([*command, name], cwd=here, capture_output=True, text=True, check=False)
+    checked = subprocess.run([*ruff, "check", *options, *rules, "."], capture_output=True, text=True, check=False)
+    formatted = subprocess.run([*ruff, "format", "--check", *options, "."], capture_output=True, text=True, check=False)
 
-    assert done.returncode == 0, done.stdout
-    assert re.fullmatch(r"[34] files already formatted\n", done.stdout)  # newer ones read README.md too
+    assert checked.returncode == 0, checked.stdout
+    assert formatted.returncode == 0, formatted.stdout
 
 
 # Whether that works
@@ -110,19 +119,21 @@ def test_ruff_would_not_format_it_otherwise(name: str, here: Path) -> None:
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which two plugins were made, one after the other, and installed in `site`, as one is told to."""
+    """A folder in which a plugin of each kind was made, and one more, all installed in `site` as one is told to."""
     for tool in ("pip", "setuptools"):
         if importlib.util.find_spec(tool) is None:
             pytest.skip(f"needs {tool}, to install a plugin")
-    work = tmp_path_factory.mktemp("author")
-    for name, out in (("my_loss", "my plugins"), ("another", ".")):
-        made = run(work, "-m", "ganzoo", "new-plugin", name, "--out", out)
-        assert made.returncode == 0, made.stderr
+    work, sources = tmp_path_factory.mktemp("author"), []
+    for name, kind, out in (*((f"my_{kind}", kind, "my plugins") for kind in KINDS), ("another", "loss", ".")):
+        with chdir(work):
+            made = ganzoo("new-plugin", name, "--kind", kind, "--out", out)
+        assert made.exit_code == 0, made.stderr
         (work / f"{name}.txt").write_text(made.stdout)
-        pip, *words = told(work, name)[0]
-        assert (pip, words[:2]) == ("pip", ["install", "-e"])
-        done = run(work, "-m", "pip", "install", *OFFLINE, "--target", "site", "--upgrade", words[2])
-        assert done.returncode == 0, done.stderr
+        pip, *rest = told(work, name)[0]
+        assert (pip, rest[:2]) == ("pip", ["install", "-e"])
+        sources.append(rest[2])
+    done = run(work, "-m", "pip", "install", *OFFLINE, "--target", "site", *sources)
+    assert done.returncode == 0, done.stderr
     return work
 
 
@@ -141,34 +152,66 @@ def run(work: Path, *words: str, site: bool = True) -> "subprocess.CompletedProc
 
 
 def test_its_tests_and_ganzoo_s_promises_hold_at_once(work: Path) -> None:
-    _, (pytest_, *words), _ = told(work, "my_loss")
+    _, (pytest_, *rest), _ = told(work, "my_metric")
 
-    done = run(work, "-P", "-m", pytest_, "-p", "no:cacheprovider", "-v", *words)
+    done = run(work, "-P", "-m", pytest_, "-p", "no:cacheprovider", "-v", *rest)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "test_too_sure_is_worse_than_right PASSED" in done.stdout
-    assert "loss my-loss: pulls each player its way PASSED" in done.stdout
-    assert "recipe my-loss-mlp: trains, exports and can be sampled PASSED" in done.stdout
+    assert "test_on_a_line_it_is_the_cost_of_the_best_pairs PASSED" in done.stdout
+    assert "metric my-metric: says the same twice PASSED" in done.stdout
+    assert "plugin my_metric: imports no torch until it builds PASSED" in done.stdout
     assert "skipped" not in done.stdout.splitlines()[-1]
 
 
-def test_its_recipe_trains_as_printed(work: Path) -> None:
-    *_, words = told(work, "my_loss")
+def test_the_tests_of_every_kind_pass_against_what_pip_installed(work: Path) -> None:
+    folders = [f"my plugins/my_{kind}/tests" for kind in KINDS]
 
-    done = run(work, "-m", *words, "--steps", "2", "--device", "cpu")
+    done = run(
+        work, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "--import-mode=importlib", *folders
+    )
 
-    assert done.returncode == 0, done.stderr
-    assert (work / "runs" / "my-loss-mlp-001").is_dir()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "skipped" not in done.stdout
 
 
-def test_two_of_them_can_be_installed_beside_each_other(work: Path) -> None:
-    """From the folder in which they were made, where Python could take the folder for the package."""
-    done = run(work, "-m", "ganzoo", "plugins")
-    lines = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()}
+def test_every_kind_keeps_its_promises(work: Path) -> None:
+    """Nothing is passed over, and nothing else is said, such as a warning."""
+    done = run(work, "-m", "ganzoo", "plugins", "check", *(f"my_{kind}" for kind in KINDS))
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert lines["my_loss"] == ["my_loss", "my-loss", "0.1", "losses,", "recipes"]
-    assert lines["another"] == ["another", "another", "0.1", "losses,", "recipes"]
+    for kind in KINDS:
+        assert f"✓  {kind} my-{kind}: says what it is\n" in done.stdout
+        assert re.search(
+            rf"^Plugin my_{kind} keeps all of its promises; \d+ were checked\.$", done.stdout, re.MULTILINE
+        )
+    assert {line[0] for line in done.stdout.splitlines()} == {"✓", "P"}
+
+
+def test_what_is_printed_last_trains_or_evaluates(work: Path) -> None:
+    """One process for all, as each would import torch anew."""
+    last = [told(work, f"my_{kind}")[2][1:] for kind in KINDS]
+    assert [each[0] for each in last] == ["train"] * (len(KINDS) - 1) + ["evaluate"]
+    shorter = {"train": ["--steps", "2", "--device", "cpu", "-q"], "evaluate": ["--samples", "50"]}
+    commands = [[*each, *shorter[each[0]]] for each in last]
+    code = f"from ganzoo.cli import main\nfor words in {commands}: main(words, standalone_mode=False)"
+
+    done = run(work, "-c", code)
+
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (work / "runs").iterdir()} == {f"my-{kind}-gan-001" for kind in KINDS[:-1]}
+    assert "sliced Wasserstein" in done.stdout
+
+
+def test_they_can_be_installed_beside_each_other(work: Path) -> None:
+    """From the folder in which they were made, where Python could take the folder for the package."""
+    done = run(work, "-m", "ganzoo", "plugins")
+    lines = {line.split()[0]: " ".join(line.split()[1:]) for line in done.stdout.splitlines()}
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert lines["another"] == "another another 0.1 losses, recipes"
+    for kind in KINDS:
+        hooks = sorted([PLURALS.get(kind, f"{kind}s"), *(["recipes"] if kind != "metric" else [])])
+        assert lines[f"my_{kind}"] == f"my_{kind} my-{kind} 0.1 {', '.join(hooks)}"
 
 
 def test_a_second_one_of_that_name_is_refused_elsewhere_too(work: Path) -> None:
@@ -235,12 +278,31 @@ def test_a_bad_name_is_refused_with_a_better_one(
 
 
 def test_a_recipe_s_name_counts_too(here: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("new-one-mlp", "my-new-one-mlp"):
+    for name in ("new-one-gan", "my-new-one-gan"):
         monkeypatch.setitem(load_catalog().recipes.provider, name, "stranger")
 
     said = refused(2, "new-plugin", "new_one").stderr
 
-    assert "'new_one' is taken: plugin stranger has a recipe called 'new-one-mlp'; try my_my_new_one." in said
+    assert "'new_one' is taken: plugin stranger has a recipe called 'new-one-gan'; try my_my_new_one." in said
+    assert not list(here.iterdir())
+
+
+def test_a_name_is_taken_by_a_component_of_the_same_kind_alone(here: Path, refused: Refused) -> None:
+    said = refused(2, "new-plugin", "dcgan", "--kind", "generator").stderr
+
+    assert "'dcgan' is the name of an installed plugin" in said
+    assert (
+        "plugin latents has a latents called 'uniform'"
+        in refused(2, "new-plugin", "uniform", "--kind", "latents").stderr
+    )
+    assert ganzoo("new-plugin", "uniform", "--kind", "generator").exit_code == 0
+
+
+def test_an_unknown_kind_is_answered_with_the_known_ones(here: Path) -> None:
+    done = ganzoo("new-plugin", "my_own", "--kind", "optimizer")
+
+    assert done.exit_code == 2
+    assert all(f"'{kind}'" in done.stderr for kind in KINDS)
     assert not list(here.iterdir())
 
 
@@ -258,10 +320,10 @@ def test_a_module_without_a_spec_and_a_folder_elsewhere_count_as_modules(
 
 @given(st.text(max_size=12))
 def test_every_suggestion_would_be_accepted(name: str) -> None:
-    better = suggestion(name, Path())
+    better = suggestion(name, "generator", Path())
 
     assert not misspelt(better)
-    assert not taken(better, Path())
+    assert not taken(better, "generator", Path())
 
 
 def test_the_names_of_dependencies_are_those_of_packages() -> None:
@@ -313,7 +375,7 @@ def test_a_disk_that_is_full_half_way_leaves_nothing(
 
     def full(path: Path, *rest: str, **more: str) -> int:
         written.append(path)
-        if len(written) == len(files("my_loss")):
+        if len(written) == len(files("my_loss", "loss")):
             raise OSError(errno.ENOSPC, "No space left on device")
         return write(path, *rest, **more)
 

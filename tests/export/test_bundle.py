@@ -21,7 +21,7 @@ from ganzoo.core.errors import BadRun, ExportFailed, GanzooError, UsageError
 from ganzoo.core.files import sha256
 from ganzoo.core.manifest import read_manifest
 from ganzoo.core.run_folder import RunFolder
-from ganzoo.core.specs import SampleSpec
+from ganzoo.core.specs import Code, SampleSpec
 from ganzoo.export import bundle as module
 from ganzoo.export.bundle import Trained, export
 from ganzoo.export.graphs import Wishes
@@ -51,6 +51,16 @@ def change_config(run: RunFolder, change: Callable[[dict[str, Any]], object]) ->
     content = json.loads(run.config_file.read_text())
     change(content)
     run.config_file.write_text(json.dumps(content))
+
+
+def test_the_manifest_says_which_numbers_of_a_latent_are_codes(tmp_path: Path) -> None:
+    settings = {"latents.name": "structured", "latents.categories": [3, 2], "latents.continuous": 1}
+    run = ganzoo.train("vanilla-mlp", steps=1, settings=settings, out=tmp_path, quiet=True)
+
+    manifest = read_manifest(ganzoo.export(run, out=tmp_path, name="codes"))
+
+    assert manifest.sample.code == Code((3, 2), 1)
+    assert manifest.sample.shape == (1, 8, 8)
 
 
 def test_a_bundle_holds_five_files_that_agree(bundle: Path, run: RunFolder) -> None:

@@ -77,6 +77,14 @@ def test_browsers_are_told_to_run_nothing_from_elsewhere(live: Live, path: str) 
     assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
 
 
+def test_a_page_that_is_cached_is_asked_for_again_and_not_sent_again(live: Live) -> None:
+    answer = live.get("/page/main.js")
+    again = live.get("/page/main.js", If_None_Match=answer.headers["etag"])
+
+    assert answer.headers["cache-control"] == "no-cache"
+    assert (again.status, again.body) == (304, b"")
+
+
 def test_a_body_that_does_not_come_ends_in_408(impatient: Live) -> None:
     began = time.monotonic()
 

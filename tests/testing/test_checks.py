@@ -4,21 +4,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from ganzoo.catalog import Catalog, Plugin, Shelf
 from ganzoo.contracts import Noise, Play, Players, Regularizer, Terms, Verdict
-from ganzoo.core.errors import BadData, UnknownName
+from ganzoo.core.errors import BadData, BadPlugin, UnknownName
 from ganzoo.core.specs import (
     AugmentationSpec,
     Code,
+    Data,
+    DatasetSpec,
     DiscriminatorSpec,
     GeneratorSpec,
     LatentsSpec,
     LossSpec,
     RegularizerSpec,
+    RemoteFile,
     SampleSpec,
     Spec,
 )
@@ -43,6 +47,8 @@ def broken(kind: str, spec: Spec) -> dict[str, str]:
             check.run()
         except Violation as violation:
             found[promise] = str(violation)
+        except Inapplicable:
+            continue
     return found
 
 
@@ -70,6 +76,20 @@ class Idle(Plain):
 class Bright(Plain):
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         return 3 * super().forward(latents)
+
+
+class Unbounded(Plain):
+    """Within [-1, 1] until it has trained."""
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.layers[0](0.01 * latents).unflatten(1, self.layers[2].unflattened_size)
+
+
+class Deafened(Plain):
+    """All latents are the same to it."""
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        return super().forward(torch.zeros_like(latents))
 
 
 class Noisy(Plain):
@@ -100,6 +120,8 @@ class Forgetful(Plain):
 GENERATORS: dict[type[Plain], tuple[str, str]] = {
     Idle: ("draws the data's shape", "No gradient reaches idle"),
     Bright: ("draws the data's shape", r"Pictures leave \[-1, 1\]"),
+    Unbounded: ("draws the data's shape", r"Pictures leave \[-1, 1\].*end with tanh"),
+    Deafened: ("reads its latents", "Two latents give the same sample"),
     Noisy: ("draws each sample by itself", "Two calls draw two different samples"),
     Social: ("draws each sample by itself", "A sample depends on its batch"),
     Forgetful: ("keeps its state", "computes something else"),
@@ -111,7 +133,7 @@ def generator(build: Callable[..., nn.Module], **more: Any) -> GeneratorSpec:
 
 
 def test_a_generator_without_a_flaw_keeps_all_promises() -> None:
-    assert len(promises("generators", generator(Plain))) == 6
+    assert len(promises("generators", generator(Plain))) == 7
     assert broken("generators", generator(Plain)) == {}
 
 
@@ -124,7 +146,7 @@ def test_a_flawed_generator_is_found_out(flaw: type[Plain]) -> None:
 
 def test_one_that_says_that_it_reads_labels_must() -> None:
     assert broken("generators", generator(Plain, conditional=True)).get("follows its label") == (
-        "Two labels give the same sample."
+        "Two labels give the same sample; read them, or leave conditional=False."
     )
 
 
@@ -159,6 +181,13 @@ class Deaf(Judge):
         return super().forward(samples.detach())
 
 
+class Sure(Judge):
+    """Says probabilities."""
+
+    def forward(self, samples: Tensor, labels: Tensor | None = None) -> Verdict:
+        return Verdict(super().forward(samples).logits.sigmoid())
+
+
 class Comparing(Judge):
     def forward(self, samples: Tensor, labels: Tensor | None = None) -> Verdict:
         return super().forward(samples - samples.mean(0))
@@ -173,7 +202,8 @@ class Talkative(Judge):
 
 
 JUDGES: dict[type[Judge], tuple[str, str]] = {
-    Bare: ("says one logit for each sample", "returns a Tensor, not a Verdict"),
+    Bare: ("says one logit for each sample", r"returns a Tensor; return Verdict\(logits\)"),
+    Sure: ("says logits, not probabilities", "leave the sigmoid to the loss"),
     Deaf: ("says one logit for each sample", "No gradient reaches the samples"),
     Comparing: ("is row-wise where it says so", "depends on other samples"),
     Talkative: ("names what it must be taught", r"Its verdicts have \['class_logits'\], and its spec says \[\]"),
@@ -253,12 +283,27 @@ class Elsewhere(Regularizer):
         return {"size": sum((weight.square().sum() for weight in players.discriminator.parameters()), torch.zeros(()))}
 
 
+class Restless(Regularizer):
+    """Its numbers are others when a run is resumed."""
+
+    def terms(self, play: Play, players: Players) -> Terms:
+        moved = play.batch.real + torch.randn_like(play.batch.real)
+        return {"size": players.discriminator(moved, play.batch.labels).logits.square().mean()}
+
+
 class Particular(Regularizer):
     def terms(self, play: Play, players: Players) -> Terms:
         raise BadData("It wants a mapping network")
 
 
-@pytest.mark.parametrize(("flaw", "words"), [(Nothing, "does nothing"), (Elsewhere, "No gradient reaches the gen")])
+@pytest.mark.parametrize(
+    ("flaw", "words"),
+    [
+        (Nothing, "does nothing"),
+        (Elsewhere, "No gradient reaches the gen"),
+        (Restless, "global generator, so that a resumed run is another; draw from play.batch.noise"),
+    ],
+)
 def test_a_flawed_regularizer_is_found_out(flaw: Callable[[], Regularizer], words: str) -> None:
     found = broken("regularizers", RegularizerSpec(build=lambda _: flaw(), **WORDS))
     assert any(words in said for said in found.values())
@@ -275,7 +320,17 @@ def test_an_augmentation_that_mixes_samples_is_found_out() -> None:
         return samples + samples.mean(0)
 
     found = broken("augmentations", AugmentationSpec(build=lambda _: mix, **WORDS))
-    assert found == {"changes each sample by itself": "A sample's change depends on other samples."}
+    assert found == {
+        "changes each sample by itself": "A sample's change depends on other samples; use no means over the batch."
+    }
+
+
+def test_an_augmentation_with_numbers_of_its_own_is_found_out() -> None:
+    def blur(samples: Tensor, noise: Noise) -> Tensor:
+        return samples + torch.randn_like(samples)
+
+    (said,) = broken("augmentations", AugmentationSpec(build=lambda _: blur, **WORDS)).values()
+    assert "draw from the `noise` that it is given" in said
 
 
 class Centred:
@@ -316,6 +371,63 @@ def test_a_recipe_that_says_too_little_is_found_out(tmp_path: Path, monkeypatch:
     )
     with pytest.raises(Violation, match="does not say: summary, paper, good_for, expect, differences"):
         check.run()
+
+
+def data_set(samples: Any, labels: Any = None, classes: tuple[str, ...] = (), **more: Any) -> dict[str, str]:
+    """What is said of a data set of those samples."""
+    spec = DatasetSpec(open=lambda *_: Data(samples, labels, classes), **{"licence": "CC0-1.0", **WORDS, **more})
+    return broken("datasets", spec)
+
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (10, 3, 8, 8), np.uint8)
+
+
+def test_sound_data_sets_keep_all_promises() -> None:
+    assert data_set(PICTURES) == {}
+    assert data_set(PICTURES[..., :3, :3]) == {}
+    assert data_set(PICTURES, np.arange(10) % 2, ("a", "b")) == {}
+    assert data_set(np.random.default_rng(0).standard_normal((10, 2), np.float32)) == {}
+
+
+@pytest.mark.parametrize(
+    ("flawed", "words"),
+    [
+        ({"samples": PICTURES / 255}, "must be uint8 [N, C, H, W]"),
+        ({"samples": PICTURES // 128}, "No pixel is brighter than 1; white is 255"),
+        ({"samples": PICTURES.transpose(0, 2, 3, 1)}, "A picture is [8, 8, 3]; channels come first"),
+        ({"samples": np.full((10, 2), 255, np.float32)}, "Points are up to 255 away from 0"),
+        ({"samples": PICTURES, "labels": np.zeros(10, np.int64), "classes": ("a", "b")}, "No sample is of class b"),
+        ({"samples": PICTURES, "licence": ""}, "It names no licence"),
+        ({"samples": PICTURES, "argument": "side"}, "Its argument 'side' is none of its options"),
+        (
+            {"samples": PICTURES, "files": (RemoteFile("a", ("https://example.org",), "1a2b"),)},
+            "write md5:… or sha256:…",
+        ),
+    ],
+)
+def test_a_flawed_data_set_is_found_out(flawed: dict[str, Any], words: str) -> None:
+    assert any(words in said for said in data_set(**flawed).values())
+
+
+def test_a_data_set_that_is_another_each_time_is_found_out() -> None:
+    random = np.random.default_rng(0)
+    spec = DatasetSpec(open=lambda *_: Data(random.permutation(PICTURES)), licence="CC0-1.0", **WORDS)
+
+    assert "from a seed among its options" in broken("datasets", spec)["opens the same twice"]
+
+
+def test_a_data_set_of_files_is_not_opened() -> None:
+    spec = DatasetSpec(open=lambda *_: pytest.fail("opened"), licence="CC0-1.0", takes_path=True, **WORDS)
+
+    for promise in ("holds samples in their range", "opens the same twice"):
+        with pytest.raises(Inapplicable, match="reads files"):
+            promises("datasets", spec)[promise].run()
+
+
+def test_a_plugin_that_is_not_used_is_no_plugin_without_promises() -> None:
+    catalog = Catalog(plugins=[Plugin("mine", "m", "d", "1", problem="It is broken.")])
+    with pytest.raises(BadPlugin, match="Plugin mine is not used: It is broken"):
+        list(checks(catalog, "mine"))
 
 
 def test_an_unknown_plugin_is_answered_with_a_suggestion() -> None:

@@ -1,5 +1,6 @@
 """`pytest --ganzoo-plugin NAME` and `ganzoo plugins check NAME`, as a plugin's author runs them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +11,15 @@ from click.testing import CliRunner
 from ganzoo.catalog import load_catalog
 from ganzoo.cli import main
 from ganzoo.testing import checks
+from strangers import RAISES, install
 
 
-def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run_pytest(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+    environment = {**os.environ, **environment}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
 
 
 def test_each_promise_is_a_test_beside_the_author_s_own(tmp_path: Path) -> None:
@@ -29,6 +34,13 @@ def test_an_unknown_plugin_is_wrong_usage(tmp_path: Path) -> None:
     done = run_pytest(tmp_path, "--ganzoo-plugin", "latnets")
     assert done.returncode == 4
     assert "did you mean 'latents'" in done.stderr
+
+
+def test_a_plugin_that_is_not_used_fails_rather_than_passes(tmp_path: Path) -> None:
+    install(tmp_path / "site", "broken", RAISES)
+    done = run_pytest(tmp_path, "--ganzoo-plugin", "broken", PYTHONPATH=str(tmp_path / "site"))
+    assert done.returncode == 4
+    assert "Plugin broken is not used: RuntimeError: no [luck] today" in done.stderr
 
 
 def test_the_command_says_what_it_checked() -> None:

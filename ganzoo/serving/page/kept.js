@@ -7,8 +7,10 @@ import { drawItems } from "./samples.js";
 import { writeItem } from "./state.js";
 import { itemWords } from "./words.js";
 
-/** Gives { element, jump, show(state), stop }, `jump` being a button that leads there where it is out of sight;
- * `remove(item)` and `save(item, canvas)` are called for buttons. */
+/**
+ * Gives { element, jump, show(state), stop }, `jump` being a button that leads there where it is out of sight.
+ * `remove(item)` and `save(item, canvas)` are called for buttons.
+ */
 export function keptTray(model, remove, save) {
   const list = element("ol", { class: "tray" });
   const title = element("h2", { tabindex: "-1" }, "Kept");

@@ -109,7 +109,7 @@ function plot(canvas, { points, view, dimensions }, side, ratio, colours) {
 }
 
 function drawAxes(context, { left, bottom, side }, { right, down, plane }, colours) {
-  context.font = "12px system-ui, sans-serif";
+  context.font = `12px ${getComputedStyle(document.body).fontFamily}`;
   context.lineWidth = 1;
   const step = roundStep(side / TICKS);
   const digits = Math.max(0, -Math.floor(Math.log10(step)));

@@ -32,17 +32,10 @@ export function openStudio(root, model, change, isAlone) {
       "div",
       { class: `studio ${model.kind}` },
       element(
-        "section",
-        { class: "stage", "aria-label": isPictures ? "Pictures" : "Points" },
-        stage.element,
-        caption,
-        collection?.jump ?? null,
-      ),
-      element(
         "div",
-        { class: "controls", role: "region", "aria-label": "Controls" },
-        ...parts.map((part) => part.element),
-        saveSection(model, save),
+        { class: "bench" },
+        stageSection(model, stage, caption, collection),
+        controlSection(model, parts, save),
       ),
       collection?.element ?? null,
     ),
@@ -63,6 +56,17 @@ export function openStudio(root, model, change, isAlone) {
       collection?.stop();
     },
   };
+}
+
+function stageSection(model, stage, caption, collection) {
+  const below = element("div", { class: "below" }, caption, collection?.jump ?? null);
+  const title = model.kind === "pictures" ? "Pictures" : "Points";
+  return element("section", { class: "stage", "aria-label": title }, stage.element, below);
+}
+
+function controlSection(model, parts, save) {
+  const attributes = { class: "controls", role: "region", "aria-label": "Controls" };
+  return element("div", attributes, ...parts.map((part) => part.element), saveSection(model, save));
 }
 
 /** Keeps the stage up to date: only what differs from what is there is drawn, and of many changes the last. */
