@@ -3,7 +3,7 @@
 Each request asks for 16 pictures of seeds of its own. In each round take turns: `ganzoo serve`; the same model behind a
 plain FastAPI handler, one request at a time; and `Sampler` alone, 16 pictures a call, which is what the server's
 throughput is held against (with 256 a call beside it, which no single request asks for). Clients and servers share the
-processor. Then the server's memory over 10,000 requests, and how long a first picture takes in a page.
+processor. Then the server's memory over 10,000 requests, how long a first picture takes in a page, and a picture of it.
 """
 
 import argparse
@@ -38,6 +38,7 @@ SHARE, MEDIAN_MS = 0.7, 250.0  # targets: of the sampler's throughput, and for a
 MANY = 10_000  # requests, over which memory shall not grow
 FLAT = 1.05  # what counts as no growth
 FIRST_PICTURE = 1.5  # seconds, target
+SHOWN = "#model=acgan&seed=0&kept=3.3,7.7,8.8&frame=12"
 PLACES = {  # what one waits for, in the page's address and its elements
     "first preview in the page": ("", "main img"),
     "first samples in the page": (f"#model={MODELS[0]}", "[aria-busy=false] canvas"),
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     asked = parser.parse_args(arguments)
     rows = [load(model, kind, asked.rounds) for model in MODELS for kind in FORMATS]
-    rows += [memory(MODELS[0]), *first_pictures(asked.rounds)]
+    rows += [memory(MODELS[0]), *first_pictures(asked.rounds, asked.out)]
     show(rows)
     command = shlex.join(["python", "-m", "benchmarks.serving", *(sys.argv[1:] if arguments is None else arguments)])
     print(write_results("serving", command, rows, asked.out))
@@ -188,8 +189,8 @@ def resident(process: int) -> float:
     return int(re.findall(r"VmRSS:\s+(\d+) kB", said)[0]) * 1024 / 10**6
 
 
-def first_pictures(rounds: int) -> list[Row]:
-    """From `ganzoo serve` of all our models to what one sees, in a browser that is open already."""
+def first_pictures(rounds: int, out: Path) -> list[Row]:
+    """From `ganzoo serve` of all our models to what one sees, in an open browser; and a picture of it."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None or find_spec("playwright") is None:
         print("No first picture: it needs Chromium, and `pip install playwright`.")
@@ -199,6 +200,7 @@ def first_pictures(rounds: int) -> list[Row]:
         page = player.chromium.launch(executable_path=browser, args=["--no-sandbox"]).new_page()
         page.goto("about:blank")
         seconds = alternate({name: partial(until_shown, page, *place) for name, place in PLACES.items()}, rounds)
+        take_picture(page, out)
         page.context.browser.close()
     return [first_row(name, found) for name, found in seconds.items()]
 
@@ -211,6 +213,16 @@ def until_shown(page: Any, place: str, selector: str) -> float:
         page.goto(f"http://127.0.0.1:{port}/{place}", wait_until="commit")
         page.wait_for_selector(selector)
         return time.perf_counter() - began
+
+
+def take_picture(page: Any, out: Path) -> None:
+    """Of the page of one model, with three of its pictures kept: `<out>/serving.png`."""
+    page.set_viewport_size({"width": 1280, "height": 900})
+    with ours(BUNDLES / "acgan") as (port, _):
+        page.goto(f"http://127.0.0.1:{port}/{SHOWN}")
+        page.wait_for_selector("[aria-busy=false] canvas")
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=out / "serving.png")
 
 
 def first_row(name: str, seconds: list[float]) -> Row:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from ganzoo.cli.options import drawing_device
+
 
 @click.command()
 @click.argument("bundle", required=False, type=click.Path(path_type=Path))
@@ -27,13 +29,7 @@ import click
     show_default=True,
     help="A picture (.png, .jpg, .webp), or .npy for the numbers.",
 )
-@click.option(
-    "--device",
-    metavar="auto|cpu|cuda[:N]|tensorrt[:N]",
-    default="auto",
-    show_default=True,
-    help="What to draw on; auto is a GPU where there is one.",
-)
+@drawing_device
 def sample(
     bundle: Path | None, count: int, seed: int, label: str | None, truncation: float, output: Path, device: str
 ) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from ganzoo.cli.options import drawing_device
+
 
 @click.command()
 @click.argument("bundles", metavar="[BUNDLE]...", nargs=-1, type=click.Path(path_type=Path))
@@ -12,13 +14,7 @@ import click
 @click.option("--token", envvar="GANZOO_TOKEN", show_envvar=True, help="Answer only requests that bring it.")
 @click.option("--public", is_flag=True, help="Let everyone in who can reach --host, without a token.")
 @click.option("--allow-origin", "origins", metavar="URL", multiple=True, help="A site whose pages may ask, too.")
-@click.option(
-    "--device",
-    metavar="auto|cpu|cuda[:N]|tensorrt[:N]",
-    default="auto",
-    show_default=True,
-    help="What to draw on; auto is a GPU where there is one.",
-)
+@drawing_device
 def serve(
     bundles: tuple[Path, ...],
     port: int,

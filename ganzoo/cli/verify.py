@@ -4,16 +4,12 @@ from pathlib import Path
 
 import click
 
+from ganzoo.cli.options import drawing_device
+
 
 @click.command()
 @click.argument("bundle", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--device",
-    metavar="auto|cpu|cuda[:N]|tensorrt[:N]",
-    default="auto",
-    show_default=True,
-    help="What to draw on; auto is a GPU where there is one.",
-)
+@drawing_device
 def verify(bundle: Path | None, device: str) -> None:
     """Run the self-test of BUNDLE, by default the newest in ./exported_models, on this machine.
 
