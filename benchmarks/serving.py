@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     asked = parser.parse_args(arguments)
     rows = [load(model, kind, asked.rounds) for model in MODELS for kind in FORMATS]
-    rows += [memory(MODELS[0]), *first_pictures(asked.rounds, asked.out)]
+    rows += [*map(memory, MODELS), *first_pictures(asked.rounds, asked.out)]
     show(rows)
     command = shlex.join(["python", "-m", "benchmarks.serving", *(sys.argv[1:] if arguments is None else arguments)])
     print(write_results("serving", command, rows, asked.out))

@@ -1,10 +1,14 @@
 """`ganzoo serve`: exported models behind a page and an API. Needs no torch."""
 
+import re
 from pathlib import Path
 
 import click
 
 from ganzoo.cli.options import drawing_device
+
+TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, section 2.1
+ORIGIN = re.compile(r"\*|https?://[^/\s]+/?")
 
 
 @click.command()
@@ -36,30 +40,43 @@ def serve(
 
     The API is described at /docs.
     """
-    from ganzoo.core.errors import BadBundle, GanzooError, UsageError
+    from ganzoo.core.errors import BadBundle, GanzooError
 
     try:
         from ganzoo.serving.app import make_app
-        from ganzoo.serving.server import is_loopback, listen, run
+        from ganzoo.serving.server import listen, run
     except ModuleNotFoundError as error:
         missing = (error.name or "more").partition(".")[0]
         raise GanzooError(f"Serving needs {missing}; `pip install 'ganzoo[serve]'`.") from error
     from ganzoo.serving.models import bundles_in, open_models
 
-    if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token != ""):
-        raise UsageError("A token is printable ASCII without spaces around it; choose another.")
+    check_access(host, token, public, origins)
+    own = () if token or public else ("localhost", "127.0.0.1", "::1", host.lower())
+    with listen(host, port) as listening:
+        models, problems = open_models(bundles_in(bundles or [Path("exported_models")]), device)
+        if not models and len(problems) == 1:
+            raise BadBundle(problems[0])
+        for problem in problems:
+            click.echo(f"Not served: {problem}", err=True)
+        if not models:
+            raise BadBundle("There is no model left to serve.")
+        click.echo(greeting(listening.getsockname(), list(models), token))
+        sites = [origin.rstrip("/") for origin in origins]
+        run(make_app(models, token=token, hosts=tuple(dict.fromkeys(own)), origins=sites), listening)
+
+
+def check_access(host: str, token: str | None, public: bool, origins: tuple[str, ...]) -> None:
+    """Raise UsageError where it is not said who may come in, or where what is said cannot be."""
+    from ganzoo.core.errors import UsageError
+    from ganzoo.serving.server import is_loopback
+
+    if token is not None and not TOKEN.fullmatch(token):
+        raise UsageError("A token is letters, digits and -._~+/, perhaps with = at its end; choose another.")
     if not (is_loopback(host) or token or public):
         raise UsageError(f"Whoever reaches {host} could ask this server; say --token TOKEN, or --public to allow that.")
-    models, problems = open_models(bundles_in(bundles or [Path("exported_models")]), device)
-    if not models and len(problems) == 1:
-        raise BadBundle(problems[0])
-    for problem in problems:
-        click.echo(f"Not served: {problem}", err=True)
-    if not models:
-        raise BadBundle("There is no model left to serve.")
-    with listen(host, port) as listening:
-        click.echo(greeting(listening.getsockname(), list(models), token))
-        run(make_app(models, token=token, origins=origins), listening)
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise UsageError(f"A site is named like https://example.org, or https://example.org:8080, not {origin!r}.")
 
 
 def greeting(address: tuple[str, int], names: list[str], token: str | None) -> str:

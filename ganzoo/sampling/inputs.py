@@ -3,6 +3,7 @@
 N = batch, Z = latent size.
 """
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from operator import index
@@ -16,6 +17,7 @@ from ganzoo.core.manifest import Manifest
 if TYPE_CHECKING:  # it takes 0.06 s, of the 0.4 of a first picture
     from jaxtyping import Float32, Int64
 
+PLAIN = re.compile("[0-9]{1,18}")  # numbers as one types them; `int` reads far more
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -69,7 +71,7 @@ def label_number(label: int | str, count: int, names: Sequence[str]) -> int:
     if isinstance(label, str) and label in names:
         return names.index(label)
     with suppress(ValueError, TypeError):
-        number = int(label) if isinstance(label, str) else index(label)
+        number = index(label) if not isinstance(label, str) else int(label) if PLAIN.fullmatch(label) else -1
         if 0 <= number < count:
             return number
     known = f"; {did_you_mean(label, names)}" if names and isinstance(label, str) and not label.isdecimal() else "."

@@ -20,17 +20,17 @@ from typing import TypeVar
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from ganzoo.core.errors import GanzooError, UsageError, did_you_mean
 from ganzoo.serving.answers import PNG, as_json, as_npy, problem, samples_as_json, samples_as_png
 from ganzoo.serving.asking import LatentsWanted, SamplesWanted, TooMuch, order_of, seeds_wanted
-from ganzoo.serving.batching import Batcher, Bounds, Busy
+from ganzoo.serving.batching import Batcher, Bounds, Busy, Gone, never
 from ganzoo.serving.counters import PROMETHEUS, Counters
 from ganzoo.serving.facts import Drawn, Health, ModelFacts, Models
 from ganzoo.serving.guard import Guard, body_of
@@ -40,33 +40,42 @@ from ganzoo.serving.reference import reference
 
 PAGE = Path(__file__).with_name("page")
 BOUNDS = Bounds()
+CLIENT_LEFT = "ganzoo.client_left"  # of a request's scope, where the server knows: whether nobody waits any more
 METHODS = ("GET", "POST")
 SMALL = 2**15  # bytes of samples that are written in less time than a thread takes to begin with it, or not much more
 Wanted = TypeVar("Wanted")
 
 
 def make_app(
-    models: Mapping[str, Model], *, token: str | None = None, origins: Sequence[str] = (), bounds: Bounds = BOUNDS
-) -> Starlette:
+    models: Mapping[str, Model],
+    *,
+    token: str | None = None,
+    hosts: Sequence[str] = (),
+    origins: Sequence[str] = (),
+    bounds: Bounds = BOUNDS,
+) -> ASGIApp:
     """The application for these models.
 
-    With a `token`, what is asked of models needs it. `origins` are the sites, such as "https://example.org", whose
-    pages may ask too.
+    With a `token`, what is asked of models needs it. `hosts`, where there are any, are the names that the server
+    answers to. `origins` are the sites, such as "https://example.org", whose pages may ask too.
     """
-    api = Api(models, bounds)
-    guards = [Middleware(Guard, token=token, models=models, counters=api.counters)]
-    if origins:
-        takes = ["Authorization", "Content-Type"]
-        guards.insert(0, Middleware(CORSMiddleware, allow_origins=origins, allow_methods=METHODS, allow_headers=takes))
-    return Starlette(routes=api.routes(), middleware=guards, exception_handlers=HANDLERS, lifespan=api.alive)
+    api = Api(models, bounds, guarded=token is not None)
+    inner = Starlette(routes=api.routes(), exception_handlers=HANDLERS, lifespan=api.alive)
+    app = Guard(inner, token, hosts, models, api.counters)  # around all of it: what fails unforeseen is counted, too
+    if not origins:
+        return app
+    takes = ["Authorization", "Content-Type"]
+    return CORSMiddleware(
+        app, allow_origins=origins, allow_methods=METHODS, allow_headers=takes, expose_headers=["Retry-After"]
+    )
 
 
 class Api:
     """The answers to requests."""
 
-    def __init__(self, models: Mapping[str, Model], bounds: Bounds) -> None:
+    def __init__(self, models: Mapping[str, Model], bounds: Bounds, guarded: bool) -> None:
         self.models = models
-        self.document = openapi(list(models))
+        self.document = openapi(list(models), guarded)
         self.counters = Counters()
         self.batcher = Batcher(bounds, self.counters)
 
@@ -114,7 +123,7 @@ class Api:
         model = self.model(request)
         wanted = await parsed(request, SamplesWanted)
         order = order_of(wanted, model.manifest)
-        samples = await self.batcher.draw(model, order)
+        samples = await self.batcher.draw(model, order, request.scope.get(CLIENT_LEFT, never))
         if wanted.format == "npy":
             return as_npy(samples)
         write = partial(samples_as_json, model, order) if wanted.format == "json" else samples_as_png
@@ -124,7 +133,7 @@ class Api:
         model = self.model(request)
         wanted = await parsed(request, LatentsWanted)
         seeds = seeds_wanted(wanted, model.manifest)
-        latents = await asyncio.to_thread(model.sampler.latents, seeds)
+        latents = model.sampler.latents(seeds)  # at once: a few milliseconds at most, and nothing can queue up
         if wanted.format == "npy":
             return as_npy(latents)
         return as_json(Drawn(model.name, seeds.tolist(), latents.tolist()))
@@ -144,7 +153,7 @@ async def parsed(request: Request, kind: type[Wanted]) -> Wanted:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
         raise HTTPException(422, f"{error}.") from error
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the latter for strings that are no UTF-8
         raise HTTPException(400, f"The body is no JSON: {error}.") from error
 
 
@@ -169,6 +178,11 @@ async def unsuitable(request: Request, error: Exception) -> Response:
     return problem(422, str(error))
 
 
+async def gone(request: Request, error: Exception) -> Response:
+    """For the counts alone."""
+    return problem(400, str(error))
+
+
 async def too_much(request: Request, error: Exception) -> Response:
     return problem(413, str(error))
 
@@ -186,6 +200,7 @@ async def failed(request: Request, error: Exception) -> Response:
 HANDLERS = {
     HTTPException: refused,
     UsageError: unsuitable,
+    Gone: gone,
     TooMuch: too_much,
     Busy: busy,
     GanzooError: failed,

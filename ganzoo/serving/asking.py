@@ -28,7 +28,7 @@ Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 # Whoever asks for more is told so with a status of its own, so that this limit is described, and not parsed.
 Seeds = Annotated[list[Seed], Meta(min_length=1, extra_json_schema={"maxItems": MOST_AT_ONCE})]
 Count = Annotated[int, Meta(ge=1, extra_json_schema={"maximum": MOST_AT_ONCE})]
-Label = Annotated[int, Meta(ge=0, le=2**31 - 1)] | str
+Label = Annotated[int, Meta(ge=0, le=2**31 - 1)] | Annotated[str, Meta(max_length=200)]
 Labels = Annotated[list[Label], Meta(min_length=1, extra_json_schema={"maxItems": MOST_AT_ONCE})]
 Latent = Annotated[list[float], Meta(min_length=1)]
 Latents = Annotated[list[Latent], Meta(min_length=1, extra_json_schema={"maxItems": MOST_AT_ONCE})]
@@ -122,7 +122,8 @@ def labels_wanted(
     """Int64 [N], of one label for all or one for each; without any, seeds take turns. Raises UsageError."""
     if isinstance(wanted, list):
         classes, names = manifest.sample.num_classes, manifest.dataset.classes
-        numbers = [label_number(label, classes, names) for label in wanted] if manifest.conditional else wanted
+        fits = manifest.conditional and len(wanted) == count
+        numbers = [label_number(label, classes, names) for label in wanted] if fits else []
         return checked_labels(numbers, count, manifest)
     label = None if wanted is UNSET else wanted
     if seeds is None and label is None and manifest.conditional:

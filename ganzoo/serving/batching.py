@@ -7,7 +7,7 @@ one model, and for one truncation, go through it as one batch. Batches do not ch
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
@@ -21,6 +21,15 @@ from ganzoo.serving.counters import Counters
 from ganzoo.serving.models import Model
 
 TOGETHER = 0.002  # seconds that an order waits for others where nothing is being drawn
+
+
+def never() -> bool:
+    """For orders whose clients are always there."""
+    return False
+
+
+class Gone(GanzooError):
+    """Nobody waits for the answer any more."""
 
 
 class Busy(GanzooError):
@@ -46,6 +55,7 @@ class Waiting:
     model: Model
     order: Order
     done: "asyncio.Future[np.ndarray]"
+    left: Callable[[], bool]  # whether nobody waits any more
 
 
 class Batcher:
@@ -60,15 +70,15 @@ class Batcher:
         self.thread = ThreadPoolExecutor(1, "drawing")
         counters.waiting.set_function(self.waiting.total)
 
-    async def draw(self, model: Model, order: Order) -> np.ndarray:
-        """The samples, uint8 [N, H, W, C] or float32 [N, D].
+    async def draw(self, model: Model, order: Order, left: Callable[[], bool] = never) -> np.ndarray:
+        """The samples, uint8 [N, H, W, C] or float32 [N, D]; nothing is drawn for those who have `left`.
 
         Raises Busy and TooMuch at once, where it would have to wait or take for too long; UsageError for samples that
         are not finite; GanzooError where onnxruntime fails.
         """
         self.check_room(model, order)
         done: asyncio.Future[np.ndarray] = asyncio.get_running_loop().create_future()
-        self.queue.append(Waiting(model, order, done))
+        self.queue.append(Waiting(model, order, done, left))
         self.waiting[model] += order.count
         self.news.set()
         longest = 2 * self.bounds.seconds
@@ -83,6 +93,7 @@ class Batcher:
         limit, needed = self.bounds.seconds, order.count * model.seconds_per_sample
         if needed > limit:
             most = max(1, int(limit / model.seconds_per_sample))
+            model.seconds_per_sample *= 0.9  # what is refused teaches nothing: an estimate that was wrong must fade
             raise TooMuch(f"{model.name} draws about {most} samples in {limit:g} s here; ask for fewer at a time.")
         samples = self.waiting.total()
         seconds = sum(count * each.seconds_per_sample for each, count in self.waiting.items())
@@ -111,6 +122,8 @@ class Batcher:
                 passed.append(each)
                 continue
             self.waiting[each.model] -= each.order.count
+            if each.left() and not each.done.done():
+                each.done.set_exception(Gone("The client left before its samples were drawn."))
             if not each.done.done():
                 batch.append(each)
                 room -= each.order.count

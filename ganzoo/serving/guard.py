@@ -2,12 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from secrets import compare_digest
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ganzoo.serving.answers import problem
@@ -29,11 +31,18 @@ RAW_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items(
 
 
 class Guard:
-    """ASGI middleware that asks for the token, adds headers, and counts what is asked of models."""
+    """ASGI middleware that asks for the token, adds headers, and counts what is asked of models.
 
-    def __init__(self, app: ASGIApp, token: str | None, models: Container[str], counters: Counters) -> None:
+    Without `hosts` it answers to every name. With them, a page from elsewhere cannot reach it by giving its own name
+    this machine's address (DNS rebinding).
+    """
+
+    def __init__(
+        self, app: ASGIApp, token: str | None, hosts: Sequence[str], models: Container[str], counters: Counters
+    ) -> None:
         self.app = app
         self.expected = None if token is None else f"Bearer {token}".encode()
+        self.hosts = hosts
         self.models = models
         self.counters = counters
 
@@ -51,19 +60,28 @@ class Guard:
                     self.counters.answered(name, message["status"], time.perf_counter() - began)
             await send(message)
 
-        if self.may_pass(scope):
-            await self.app(scope, receive, guarded)
-        else:
-            refusal = problem(
-                401, "This server asks for a token: `Authorization: Bearer TOKEN`.", {"WWW-Authenticate": "Bearer"}
-            )
-            await refusal(scope, receive, guarded)
+        await (self.refusal(scope) or self.app)(scope, receive, guarded)
 
-    def may_pass(self, scope: Scope) -> bool:
+    def refusal(self, scope: Scope) -> Response | None:
+        """Why a request is not let in; None where it is."""
+        headers = Headers(scope=scope)
+        if self.hosts and name_of(headers.get("host", "")) not in self.hosts:
+            names = ", ".join(self.hosts)
+            return problem(421, f"This server answers to {names} alone; --token or --public lets other names in.")
         if self.expected is None or not scope["path"].startswith(BEHIND_TOKEN):
-            return True
-        given = Headers(scope=scope).get("authorization", "")
-        return compare_digest(given.encode("latin-1"), self.expected)
+            return None
+        if compare_digest(headers.get("authorization", "").encode("latin-1"), self.expected):
+            return None
+        asked = "This server asks for a token: `Authorization: Bearer TOKEN`."
+        return problem(401, asked, {"WWW-Authenticate": "Bearer"})
+
+
+def name_of(host: str) -> str | None:
+    """The header's name, in small letters, without the port and without the brackets of IPv6."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 async def body_of(request: Request) -> bytes:

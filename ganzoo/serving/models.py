@@ -1,5 +1,6 @@
 """The models that are served: bundles that have proved to be whole, and what is told of them."""
 
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -10,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ganzoo.core.errors import BadBundle, UsageError
+from ganzoo.core.errors import BadBundle, GanzooError, UsageError
 from ganzoo.core.manifest import GENERATOR, LATENTS, Manifest
 from ganzoo.sampling.providers import Device
 from ganzoo.sampling.sampler import MOST_AT_ONCE, NUMBERS_AT_ONCE, Sampler
@@ -38,9 +39,10 @@ class Model:
         return self.sampler.manifest.name
 
     def learn(self, count: int, seconds: float) -> None:
-        """`count` samples took so long; what is long past counts for less and less."""
-        latest = seconds / count
-        self.seconds_per_sample += (latest - self.seconds_per_sample) * (0.2 if self.seconds_per_sample else 1)
+        """`count` samples took so long; what is long past counts for less and less, and one moment never for much."""
+        known = self.seconds_per_sample
+        latest = min(seconds / count, 2 * known) if known else seconds / count
+        self.seconds_per_sample += (latest - known) * (0.2 if known else 1)
 
 
 def bundles_in(paths: Iterable[Path]) -> list[Path]:
@@ -84,11 +86,20 @@ def open_model(bundle: Path, device: Device = "auto") -> Model:
     name = sampler.manifest.name
     if not name or name.strip(".") != name or not name.isprintable() or set(name) & set("/\\%?#"):
         raise BadBundle(f"{bundle} is called {name!r}, which fits no address; export it again under another --name.")
+    model = Model(sampler, preview_of(bundle))
     try:
         sampler.sample(1)  # the first run is slower than all others
-    except UsageError as error:
-        raise BadBundle(f"{name} draws nothing for seed 0: {error}") from error
-    return Model(sampler, preview_of(bundle))
+        model.learn(1, min(seconds_of(sampler) for _ in range(2)))
+    except GanzooError as error:
+        raise BadBundle(f"{bundle} draws nothing for seed 0: {error}") from error
+    return model
+
+
+def seconds_of(sampler: Sampler) -> float:
+    """For one sample."""
+    began = time.perf_counter()
+    sampler.sample(1)
+    return time.perf_counter() - began
 
 
 def preview_of(bundle: Path) -> bytes | None:

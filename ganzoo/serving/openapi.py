@@ -13,7 +13,7 @@ from ganzoo.serving.facts import Drawn, Health, ModelFacts, Models, Problem, Sam
 
 KINDS = (LatentsWanted, SamplesWanted, Drawn, Health, ModelFacts, Models, Problem, Samples)
 EXAMPLES: dict[Any, Any] = {
-    SamplesWanted: {"count": 16, "seed": 0, "truncation": 0.7, "format": "png"},
+    SamplesWanted: {"count": 16, "seed": 0, "format": "png"},
     LatentsWanted: {"seeds": [0, 1, -1], "format": "json"},
 }
 PROBLEMS = {
@@ -29,8 +29,8 @@ PROBLEMS = {
 OF_BODIES = (400, 401, 404, 408, 413, 415, 422, 429)
 
 
-def openapi(names: Sequence[str]) -> dict[str, Any]:
-    """The document of a server that has models of these names."""
+def openapi(names: Sequence[str], guarded: bool) -> dict[str, Any]:
+    """The document of a server that has models of these names, and asks for a token where it is `guarded`."""
     _, schemas = msgspec.json.schema_components(KINDS, ref_template="#/components/schemas/{name}")
     for wanted in ("SamplesWanted", "LatentsWanted"):
         pairs = [{"required": list(pair)} for pair in NOT_TOGETHER if set(pair) <= schemas[wanted]["properties"].keys()]
@@ -62,7 +62,7 @@ def openapi(names: Sequence[str]) -> dict[str, Any]:
             "/metrics": {"get": told("Counts, for Prometheus", {PROMETHEUS.partition(";")[0]: str}, (401,))},
         },
         "components": {"schemas": schemas, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
-        "security": [{}, {"token": []}],
+        "security": [{"token": []}] if guarded else [],
     }
 
 

@@ -17,7 +17,7 @@ PAGE = """<!doctype html>
 <h1>{title} API <small>{version}</small></h1>
 <p>{description} The whole of it as <a href="openapi.json">OpenAPI</a>; the models are <a href="./">here</a>.</p>
 {operations}
-<h2>What is sent</h2>
+<h2>What is sent and answered</h2>
 {schemas}
 </main>
 """
@@ -26,8 +26,9 @@ PAGE = """<!doctype html>
 def reference(document: dict[str, Any], place: str) -> str:
     """HTML; `place` is where the server was asked, e.g. "http://localhost:8000/"."""
     info = document["info"]
+    header = " -H 'Authorization: Bearer TOKEN'" if document["security"] else ""
     operations = [
-        operation(method.upper(), path, told, place.rstrip("/") + path.replace("{name}", first_model(item)))
+        operation(method.upper(), path, told, place.rstrip("/") + path.replace("{name}", first_model(item)) + header)
         for path, item in document["paths"].items()
         for method, told in item.items()
         if method in ("get", "post")

@@ -6,13 +6,15 @@ from ipaddress import ip_address
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ganzoo.core.errors import GanzooError, UsageError
 from ganzoo.serving.answers import problem
+from ganzoo.serving.app import CLIENT_LEFT
 from ganzoo.serving.guard import PATIENCE
 
 BACKLOG = 2048  # connections that wait to be accepted
+LARGEST_HEAD = 2**16  # bytes of a request before its body
 LEAVING = 3  # seconds that requests have to end in when the server stops
 
 
@@ -22,24 +24,68 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.limit = self.loop.call_later(PATIENCE, transport.close)
+        self.stuck = self.limit  # in place of what watches over writing
+        self.head: int | None = 0  # bytes of a head that is not whole yet
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope[CLIENT_LEFT] = self.transport.is_closing  # type: ignore[literal-required]
         self.limit.cancel()
         self.limit = self.loop.call_later(PATIENCE, self.transport.close)
 
+    def data_received(self, data: bytes) -> None:
+        if self.head is not None:
+            self.head += len(data)
+        super().data_received(data)
+        if self.head is not None and self.head > LARGEST_HEAD and not self.transport.is_closing():
+            self.refuse(431, f"The head of a request has {LARGEST_HEAD} bytes at most.")
+
     def on_headers_complete(self) -> None:
         self.limit.cancel()
+        self.head = None
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self.limit.cancel()
+        self.head = 0
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        if self.cycle.more_body:  # a body that nobody wanted may not come for ever
+            self.limit = self.loop.call_later(PATIENCE, self.transport.close)
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.watch(self.transport.get_write_buffer_size())
+
+    def watch(self, size: int) -> None:
+        self.stuck = self.loop.call_later(PATIENCE, self.see, size)
+
+    def see(self, before: int) -> None:
+        """Who reads nothing of an answer for so long is not waited for, as the answer is held in memory."""
+        size = self.transport.get_write_buffer_size()
+        if size >= before:
+            self.transport.abort()
+        else:
+            self.watch(size)
+
+    def resume_writing(self) -> None:
+        self.stuck.cancel()
+        super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.limit.cancel()
+        self.stuck.cancel()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        answer = problem(400, "This is no HTTP request.", {"Connection": "close"})
+        self.refuse(400, "This is no HTTP request.")
+
+    def refuse(self, status: int, sentence: str) -> None:
+        answer = problem(status, sentence, {"Connection": "close"})
         head = b"".join(name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
-        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + bytes(answer.body))
+        self.transport.write(STATUS_LINE[status] + head + b"\r\n" + bytes(answer.body))
         self.transport.close()
 
 

@@ -16,7 +16,8 @@ from ganzoo.core.manifest import GENERATOR, LATENTS
 from ganzoo.serving.models import PREVIEW, Model, described, open_model
 
 PAGE = Path(__file__).parent / "page"
-INDEX, ENGINES = "index.html", {"server.js": None, "browser.js": "engine.js"}  # which engine is the site's
+INDEX = "index.html"
+OTHER = {"server.js": None, "reference.css": None, "browser.js": "engine.js"}  # what a site lacks, or names otherwise
 
 # onnxruntime-web, where no copy of it is at hand: from a CDN, whose files must have the hashes of what npm installs.
 VERSION = "1.30.0"
@@ -70,7 +71,7 @@ def copy_page(folder: Path) -> None:
     """The page with its engine for browsers, whose other one asks a server."""
     (folder / "page").mkdir()
     for path in PAGE.iterdir():
-        if path.is_file() and (name := ENGINES.get(path.name, path.name)):
+        if path.is_file() and (name := OTHER.get(path.name, path.name)):
             copyfile(path, folder / name if name == INDEX else folder / "page" / name)
 
 

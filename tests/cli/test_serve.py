@@ -9,11 +9,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+import numpy as np
+import onnx
 import pytest
 from command import PROGRAM, Refused, ganzoo
+
+from ganzoo.core.files import sha256
 
 EXPORTED = Path(__file__).parents[2] / "exported_models"
 MODEL = str(EXPORTED / "vanilla-mlp")
@@ -107,9 +112,56 @@ def test_the_network_is_let_in_only_when_that_was_said(host: str, refused: Refus
     assert f"Whoever reaches {host} could ask this server; say --token TOKEN, or --public" in done.stderr
 
 
-@pytest.mark.parametrize("token", ["", " ", "a b ", "töken", "a\nb"])
+@pytest.mark.parametrize("token", ["", " ", "a b", "töken", "a\nb", "50%", "a#b"])
 def test_a_token_that_no_header_can_hold_is_refused(token: str, refused: Refused) -> None:
     refused(2, "serve", MODEL, "--token", token)
+
+
+@pytest.mark.parametrize("origin", ["example.org", "https://", "https://example.org/page", "ftp://example.org"])
+def test_a_site_that_no_browser_would_name_so_is_refused(origin: str, refused: Refused) -> None:
+    refused(2, "serve", MODEL, "--allow-origin", origin)
+
+
+def test_a_site_with_a_slash_is_that_site(here: Path) -> None:
+    with started(MODEL, "--allow-origin", "https://example.org/", cwd=here) as (_, address, _):
+        asked = Request(f"{address}v1/models", headers={"Origin": "https://example.org"})
+        with urlopen(asked) as answer:
+            assert answer.headers["Access-Control-Allow-Origin"] == "https://example.org"
+
+
+@pytest.mark.parametrize(("more", "status"), [((), 421), (("--public",), 200)])
+def test_another_name_for_this_machine_is_let_in_only_when_that_was_said(
+    more: tuple[str, ...], status: int, here: Path
+) -> None:
+    """A page from elsewhere can give its own name this machine's address."""
+    with started(MODEL, *more, cwd=here) as (_, address, _):
+        port = int(address.rstrip("/").rpartition(":")[2])
+        for name, expected in (("attacker.example", status), ("localhost", 200), (f"[::1]:{port}", 200), ("", status)):
+            connection = HTTPConnection("127.0.0.1", port, timeout=30)
+            connection.request("GET", "/v1/models", headers={"Host": name})
+            assert connection.getresponse().status == expected
+            connection.close()
+
+
+def test_a_graph_that_fails_is_named_and_the_others_are_served(here: Path) -> None:
+    shutil.copytree(EXPORTED / "acgan", here / "good")
+    shutil.copytree(MODEL, here / "bad")
+    graph = onnx.load(here / "bad" / "generator.onnx")
+    graph.graph.node[0].input[0] = "back"
+    for shape, size, given, name in (("there", 64, "fives", "back"), ("over", 5, "latents", "fives")):
+        graph.graph.initializer.append(onnx.numpy_helper.from_array(np.array([-1, size]), shape))
+        graph.graph.node.insert(0, onnx.helper.make_node("Reshape", [given, shape], [name]))
+    onnx.save(graph, here / "bad" / "generator.onnx")
+    manifest = here / "bad" / "manifest.json"
+    old, new = sha256(Path(MODEL) / "generator.onnx"), sha256(here / "bad" / "generator.onnx")
+    manifest.write_text(manifest.read_text().replace(old, new))
+
+    with started("good", "bad", cwd=here) as (process, _, line):
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=PATIENCE)
+
+    assert line.startswith("Serving acgan at")
+    assert said.startswith("Not served: bad draws nothing for seed 0: ")
 
 
 def test_a_token_from_the_environment_opens_the_network(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

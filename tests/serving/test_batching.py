@@ -11,7 +11,7 @@ import pytest
 
 from ganzoo.core.errors import UsageError
 from ganzoo.serving.asking import Order, TooMuch
-from ganzoo.serving.batching import Batcher, Bounds, Busy
+from ganzoo.serving.batching import Batcher, Bounds, Busy, Gone
 from ganzoo.serving.counters import Counters
 from ganzoo.serving.models import Model
 
@@ -215,6 +215,51 @@ def test_who_waits_too_long_is_told_and_forgotten() -> None:
 
     while_it_runs(work, Bounds(seconds=0.1))
     assert model.sampler.batches == [[99], [2]]
+
+
+def test_nothing_is_drawn_for_those_who_left() -> None:
+    model = fake()
+
+    async def work(batcher: Batcher) -> list[Any]:
+        model.sampler.free.clear()
+        first = asyncio.create_task(batcher.draw(model, of_seeds(99)))
+        await asyncio.sleep(0.05)
+        gone, there = (
+            asyncio.create_task(batcher.draw(model, of_seeds(seed), left)) for seed, left in ((1, yes), (2, no))
+        )
+        await asyncio.sleep(0.05)
+        model.sampler.free.set()
+        return await asyncio.gather(first, gone, there, return_exceptions=True)
+
+    def yes() -> bool:
+        return True
+
+    def no() -> bool:
+        return False
+
+    results = while_it_runs(work)
+    assert isinstance(results[1], Gone)
+    assert model.sampler.batches == [[99], [2]]
+
+
+def test_one_slow_moment_does_not_refuse_large_orders_for_ever() -> None:
+    model = fake()
+    model.learn(1, 0.001)
+    model.learn(1, 60.0)  # a machine that slept
+    assert model.seconds_per_sample < 0.002
+
+    model.seconds_per_sample = 0.05  # a wrong first measurement
+
+    async def work(batcher: Batcher) -> int:
+        for refused in range(20):
+            try:
+                await batcher.draw(model, of_seeds(*range(256)))
+            except TooMuch:
+                continue
+            return refused
+        return 20
+
+    assert while_it_runs(work) < 5
 
 
 def test_what_drawing_takes_is_learnt_and_old_news_fade() -> None:

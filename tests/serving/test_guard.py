@@ -1,14 +1,15 @@
 """Tokens, bodies that are slow or large, clients that leave, and what browsers are told."""
 
+import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 from live import Live, served
 
-from ganzoo.serving import guard, server
+from ganzoo.serving import app, guard, server
 from ganzoo.serving.models import Model
 
 HEAD = "POST /v1/models/vanilla-mlp/samples HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -128,13 +129,68 @@ def test_what_is_no_http_is_told_so(live: Live) -> None:
     assert b"This is no HTTP request." in answer
 
 
-def test_clients_that_leave_disturb_nobody(live: Live) -> None:
-    for rest in (b"Content-Length: 100\r\n\r\n{", b'Content-Length: 13\r\n\r\n{"count": 200}'):
-        for _ in range(20):
-            with closing(socket.create_connection(("127.0.0.1", live.port))) as connection:
-                connection.sendall(HEAD.encode() + rest)
+def test_for_clients_that_leave_hardly_anything_is_drawn(models: dict[str, Model]) -> None:
+    """What is being drawn is drawn to its end; what waits for those who left is not."""
+    body = b'{"count": 256}'
+    whole = HEAD.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    with served(models) as live:
+        for rest in (whole, HEAD.encode() + b"Content-Length: 100\r\n\r\n{"):
+            for _ in range(40):
+                with closing(socket.create_connection(("127.0.0.1", live.port))) as connection:
+                    connection.sendall(rest)
+        assert live.samples("vanilla-mlp", count=3).status == 200
+        counted = live.get("/metrics").body.decode()
 
-    assert live.samples("vanilla-mlp", count=3).status == 200
+    (drawn,) = re.findall(r'^ganzoo_samples_total\{model="vanilla-mlp"\} (.*)$', counted, re.MULTILINE)
+    assert float(drawn) < 20 * 256
+
+
+def test_a_head_without_end_is_refused(live: Live) -> None:
+    answer = talk(live, b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * (server.LARGEST_HEAD + 1))
+
+    assert answer.startswith(b"HTTP/1.1 431")
+    assert b"65536 bytes at most" in answer
+
+
+def test_a_body_that_nobody_wants_ends_the_connection(impatient: Live) -> None:
+    head = b"POST /v1/nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
+
+    answer = talk(impatient, head)
+
+    assert answer.startswith(b"HTTP/1.1 404")
+
+
+def test_who_reads_nothing_of_an_answer_is_not_waited_for(impatient: Live) -> None:
+    body = b'{"count": 256, "format": "npy"}'
+    asked = f"{HEAD}Content-Length: {len(body)}\r\n\r\n".replace("vanilla-mlp", "acgan").encode() + body
+    with closing(socket.socket()) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", impatient.port))
+        connection.settimeout(10)
+        connection.sendall(asked * 100)  # 20 MB of answers, more than the system holds for it
+        time.sleep(2)
+        received = 0
+        with suppress(ConnectionError):
+            while part := connection.recv(65536):
+                received += len(part)
+
+    assert received < 100 * 256 * 28 * 28
+
+
+def test_what_fails_unforeseen_is_counted_and_told_without_its_reason(
+    models: dict[str, Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise ZeroDivisionError("a secret of the server")
+
+    monkeypatch.setattr(app, "order_of", fail)
+    with served(models) as live:
+        answer = live.samples("vanilla-mlp")
+        counted = live.get("/metrics").body.decode()
+
+    assert (answer.status, answer.detail) == (500, "Something is wrong in the server.")
+    assert "script-src" in answer.headers["content-security-policy"]
+    assert 'ganzoo_requests_total{model="vanilla-mlp",status="500"} 1.0' in counted
 
 
 def test_two_requests_on_one_connection_are_answered_in_order(live: Live) -> None:

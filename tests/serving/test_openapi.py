@@ -12,7 +12,9 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from live import Live
+from live import Live, served
+
+from ganzoo.serving.models import Model
 
 # What a schema cannot say of a value, as it depends on the model: which classes there are, and the size of a latent.
 CONFIG = """
@@ -80,6 +82,16 @@ class Reader(HTMLParser):
             self.code.append(data)
         if self.open[-1:] == ["pre"]:
             self.commands.append(data)
+
+
+def test_behind_a_token_the_commands_bring_it(models: dict[str, Model]) -> None:
+    with served(models, token="t") as live:
+        reader = Reader()
+        reader.feed(live.get("/docs").body.decode())
+        document = live.get("/openapi.json").json
+
+    assert document["security"] == [{"token": []}]
+    assert all("-H 'Authorization: Bearer TOKEN'" in command for command in reader.commands)
 
 
 def test_fuzzed_against_its_own_description_under_load_nothing_breaks(live: Live, tmp_path: Path) -> None:

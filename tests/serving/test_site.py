@@ -59,12 +59,12 @@ def copy_of(bundle: str, folder: Path, **changes: Any) -> Path:
 
 
 def test_a_site_holds_the_page_and_the_models(tmp_path: Path) -> None:
-    """The page's files are those that `ganzoo serve` sends, but for the engine."""
+    """The page's files are those that `ganzoo serve` sends, but for the engine and the API's reference."""
     write_site(tmp_path / "site", TWO)
     files = contents(tmp_path / "site")
     own = {path.name: path.read_bytes() for path in PAGE.iterdir() if path.is_file()}
     engine = own.pop("browser.js")
-    del own["server.js"]
+    del own["server.js"], own["reference.css"]
     assert files.pop("index.html") == own.pop("index.html")
     assert files.pop("page/engine.js") == engine
     assert {name: files.pop(name) for name in list(files) if name.startswith("page/")} == {
