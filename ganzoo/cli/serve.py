@@ -60,9 +60,10 @@ def serve(
             click.echo(f"Not served: {problem}", err=True)
         if not models:
             raise BadBundle("There is no model left to serve.")
-        click.echo(greeting(listening.getsockname(), list(models), token))
         sites = [origin.rstrip("/") for origin in origins]
-        run(make_app(models, token=token, hosts=tuple(dict.fromkeys(own)), origins=sites), listening)
+        app = make_app(models, token=token, hosts=tuple(dict.fromkeys(own)), origins=sites)
+        line = greeting(listening.getsockname(), list(models), token)
+        run(app, listening, lambda: click.echo(line))
 
 
 def check_access(host: str, token: str | None, public: bool, origins: tuple[str, ...]) -> None:

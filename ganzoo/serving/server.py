@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from ipaddress import ip_address
 
 import uvicorn
@@ -102,29 +103,41 @@ def listen(host: str, port: int) -> socket.socket:
         raise UsageError(f"Cannot listen at {host}, port {port}: {reason}; choose another with --port.") from error
 
 
-def run(app: ASGIApp, listening: socket.socket) -> None:
-    """Answer requests until Ctrl-C, or until the process is asked to end."""
-    server = make_server(app)
+class Server(uvicorn.Server):
+    """Uvicorn, which says when it is ready: from then on Ctrl-C ends it in order."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], object]) -> None:
+        super().__init__(config)
+        self.ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.ready()
+
+
+def run(app: ASGIApp, listening: socket.socket, ready: Callable[[], object]) -> None:
+    """Answer requests until Ctrl-C, or until the process is asked to end; `ready` is called once it does."""
+    server = make_server(app, ready)
     server.run(sockets=[listening])
     if not server.started:
         raise GanzooError("The server did not start.")
 
 
-def make_server(app: ASGIApp) -> uvicorn.Server:
-    """Uvicorn, with HTTP/1.1 and nothing else, which says only what went wrong."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,
-            http=PatientProtocol,
-            ws="none",
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=LEAVING,
-            backlog=BACKLOG,
-        )
+def make_server(app: ASGIApp, ready: Callable[[], object]) -> Server:
+    """HTTP/1.1 and nothing else; it says only what went wrong."""
+    config = uvicorn.Config(
+        app,
+        http=PatientProtocol,
+        ws="none",
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=LEAVING,
+        backlog=BACKLOG,
     )
+    return Server(config, ready)
 
 
 def is_loopback(host: str) -> bool:

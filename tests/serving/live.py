@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from threading import Thread
-from time import monotonic, sleep
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -74,20 +73,14 @@ class Live:
 def served(models: Mapping[str, Model], **options: Any) -> Iterator[Live]:
     """A server on a free port, in a thread."""
     with listen("127.0.0.1", 0) as listening:
-        server = make_server(make_app(models, **options))
+        ready = Event()
+        server = make_server(make_app(models, **options), ready.set)
         thread = Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
-        wait_for(lambda: server.started, "the server to start")
+        assert ready.wait(10)
         try:
             yield Live(listening.getsockname()[1])
         finally:
             server.should_exit = True
             thread.join(10)
             assert not thread.is_alive()
-
-
-def wait_for(condition: Any, what: str, seconds: float = 10) -> None:
-    end = monotonic() + seconds
-    while not condition():
-        assert monotonic() < end, f"waited for {what}"
-        sleep(0.01)

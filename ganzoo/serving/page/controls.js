@@ -77,7 +77,7 @@ export function classControl(model, change) {
 }
 
 export function section(title, ...children) {
-  return element("section", { class: "control" }, title ? element("h3", {}, title) : null, ...children);
+  return element("section", { class: "control" }, title ? element("h2", {}, title) : null, ...children);
 }
 
 export function slider(id, least, most, step) {

@@ -29,6 +29,7 @@ async function start() {
   }
   window.addEventListener("popstate", (event) => follow(event.state?.ours === true));
   document.getElementById("skip").addEventListener("click", skip);
+  document.addEventListener("click", settle, true); // a link may lead away, or the address be copied
   listenForKeys(actions);
   writeColophon();
   follow(false);
@@ -77,7 +78,7 @@ function arrive(title, isFirst) {
 
 /** The one way in which the state changes; `how` is "push" for what the back button undoes, or "replace". */
 function change(wish, how) {
-  if (how === "push" && later !== null) writeAddress();
+  if (how === "push") settle();
   const next = fitted({ ...state, ...wish(state) }, model);
   const isSame = writeState(next, model) === writeState(state, model);
   state = next;
@@ -87,6 +88,11 @@ function change(wish, how) {
     later = setTimeout(writeAddress, REST);
   }
   studio.show(state);
+}
+
+// What is about to change the address, or to read it, finds it up to date.
+function settle() {
+  if (later !== null) writeAddress();
 }
 
 function writeAddress() {
@@ -106,7 +112,10 @@ const actions = {
   "]": inStudio(() => truncate(STEP)),
   p: inStudio(() => studio.togglePlay()),
   s: inStudio(() => studio.savePicture()),
-  m: () => (location.hash = ""),
+  m: () => {
+    settle();
+    location.hash = "";
+  },
 };
 
 function skip(event) {

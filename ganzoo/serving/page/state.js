@@ -61,7 +61,8 @@ export function fitted(state, model) {
   const lastStart = LARGEST_SEED - BigInt(count) + 1n;
   const hasLabel = (label) => label !== null && label < (model.labels?.length ?? 0);
   const canBeKept = ({ label }) => model.kind === "pictures" && (model.labels ? hasLabel(label) : label === null);
-  const kept = state.kept.filter(canBeKept);
+  const fittingItems = state.kept.filter(canBeKept).map((item) => ({ ...item, codes: fittedCodes(item.codes, model) }));
+  const kept = [...new Map(fittingItems.map((item) => [writeItem(item), item])).values()]; // each picture once
   return {
     ...state,
     count,
@@ -69,7 +70,7 @@ export function fitted(state, model) {
     truncation: fittedTruncation(state.truncation, model),
     label: hasLabel(state.label) ? state.label : null,
     codes: fittedCodes(state.codes, model),
-    kept: kept.map((item) => ({ ...item, codes: fittedCodes(item.codes, model) })),
+    kept,
     frame: Math.min(state.frame, FRAMES_BETWEEN * Math.max(kept.length - 1, 0)),
   };
 }

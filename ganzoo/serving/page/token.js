@@ -1,13 +1,16 @@
 // The token that a server may ask for: from the address (`#token=…`), from this tab's memory, or from the user.
 
+import { recall, remember } from "./memory.js";
+
 const PLACE = "ganzoo-token";
+const WELL_FORMED = /^[\w.~+/-]+=*$/; // RFC 6750, section 2.1; no server has another, and a header could not hold any
 
 takeFromAddress();
 
-/** The headers that prove to the server who asks; none without a token. */
+/** The headers that prove to the server who asks; none without what could be a token. */
 export function authorization() {
-  const token = sessionStorage.getItem(PLACE);
-  return token ? { Authorization: `Bearer ${token}` } : {};
+  const token = recall("sessionStorage", PLACE);
+  return WELL_FORMED.test(token ?? "") ? { Authorization: `Bearer ${token}` } : {};
 }
 
 /** Asks the user until something was entered; requests that fail at once share the question. */
@@ -20,7 +23,7 @@ export function askForToken() {
 function takeFromAddress() {
   const given = /(?:^#|&)token=([^&]*)/.exec(location.hash);
   if (!given) return;
-  sessionStorage.setItem(PLACE, decodeURIComponent(given[1]));
+  remember("sessionStorage", PLACE, decoded(given[1]));
   const rest = location.hash
     .slice(1)
     .split("&")
@@ -28,17 +31,25 @@ function takeFromAddress() {
   history.replaceState(history.state, "", rest.length ? `#${rest.join("&")}` : location.pathname + location.search);
 }
 
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a stray % in a link that was typed
+  }
+}
+
 function answer() {
   const dialog = document.getElementById("token");
   const field = document.getElementById("token-field");
-  if (sessionStorage.getItem(PLACE)) {
+  if (recall("sessionStorage", PLACE)) {
     document.getElementById("token-why").textContent = "The token that was given is not this server's; try again.";
   }
   field.value = "";
   return new Promise((done) => {
     dialog.oncancel = (event) => event.preventDefault(); // without a token there is nothing to go back to
     dialog.onclose = () => {
-      sessionStorage.setItem(PLACE, field.value.trim());
+      remember("sessionStorage", PLACE, field.value.trim());
       done();
     };
     dialog.showModal();
