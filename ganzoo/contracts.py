@@ -102,7 +102,9 @@ class Play:
 
 @runtime_checkable
 class Loss(Protocol):
-    """What each player minimises: mathematics on verdicts. It runs no network and never steps.
+    """What each player minimises: mathematics on logits, and on features. It runs no network and never steps.
+
+    What classes, codes and reconstructions cost is a regularizer's.
 
     Terms are means over samples: then the mean over several processes is the whole batch's. One that mixes the samples
     of a batch sees those of its own process and pass, and has `mixes_samples = True`, as layers have that do so. A loss

@@ -70,6 +70,7 @@ def main(debug: bool) -> None:
       ganzoo train vanilla-mlp      half a minute on a laptop, no download
       ganzoo export --onnx          the newest run, as a bundle that proves itself
       ganzoo sample                 64 pictures from the newest bundle, without torch
+      ganzoo serve                  a page to play with all bundles, and an API for apps
 
     `ganzoo list` says what else there is, and `ganzoo show NAME` all about it.
     """

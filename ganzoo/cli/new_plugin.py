@@ -15,6 +15,7 @@ TEMPLATE = Path(__file__).parent / "template"  # what every plugin has, in `comm
 SUFFIX = ".txt"  # of files that are data here, which nothing shall import, check or collect
 KINDS = ("loss", "generator", "discriminator", "regularizer", "augmentation", "latents", "dataset", "metric")
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+DEVICE = re.compile(r"aux|con|nul|prn|(com|lpt)[0-9]")  # of Windows
 
 
 @click.command()
@@ -36,7 +37,7 @@ def new_plugin(name: str, kind: str, out: Path) -> None:
     What comes next, with `_` in names of components written as `-`:
 
     \b
-      pip install -e './my_loss[test]'
+      pip install -e "./my_loss[test]"
       pytest my_loss --ganzoo-plugin my_loss
       ganzoo train my-loss-gan
     """
@@ -53,10 +54,16 @@ def new_plugin(name: str, kind: str, out: Path) -> None:
     source = os.path.join(os.curdir, folder)  # noqa: PTH118 - a plain name would send pip to its index; paths lose `./`
     click.echo(
         f"Wrote {folder}. Its README.md says what to change. Next:\n"
-        f"  pip install -e {shlex.quote(f'{source}[test]')}\n"
-        f"  pytest {shlex.quote(str(folder))} --ganzoo-plugin {name}\n"
+        f"  pip install -e {quoted(f'{source}[test]')}\n"
+        f"  pytest {quoted(str(folder))} --ganzoo-plugin {name}\n"
         f"  {words(name, kind)['run']}"
     )
+
+
+def quoted(text: str) -> str:
+    """One word for a shell: in double quotes, which cmd.exe takes off too, unless shells read on within these."""
+    plain = shlex.quote(text)
+    return plain if plain == text or set(text) & set('"$`!') else f'"{text}"'
 
 
 def words(name: str, kind: str) -> dict[str, str]:
@@ -93,7 +100,7 @@ def place(file: str, own: dict[str, str]) -> str:
     if file == "recipe.toml":
         return f"src/{own['name']}/recipes/{own['recipe']}.toml"
     if file.startswith("test_"):
-        return f"tests/{file}"
+        return f"tests/test_{own['name']}.py"  # tests of several plugins can be run at once: names differ
     return f"src/{own['name']}/{file}" if file.endswith(".py") else file
 
 
@@ -133,6 +140,8 @@ def misspelt(name: str) -> str:
     """Why `name` cannot name a package, as the end of a sentence; empty = it can."""
     if not NAME.fullmatch(name):
         return "no name for a plugin, which is small letters, digits and single underscores, a letter first"
+    if DEVICE.fullmatch(name):
+        return "no name for a folder on Windows"
     return "a keyword of Python" if keyword.iskeyword(name) else ""
 
 

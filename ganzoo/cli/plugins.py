@@ -1,6 +1,6 @@
 """`ganzoo plugins`: what is installed, what is wrong with it, and whether it keeps its promises."""
 
-import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
@@ -54,22 +54,27 @@ def check(ctx: click.Context, names: tuple[str, ...]) -> None:
 
     found = {name: list(checks(load_catalog(), name)) for name in names}  # first, so that a misspelt name costs no time
     debug = ctx.find_root().params.get("debug", False)
-    broken = {name: sum(not keeps(each, debug) for each in found[name]) for name in found}
-    for name, count in broken.items():
-        if not count:
-            click.echo(f"Plugin {name} keeps all of its promises; {len(found[name])} were checked.")
-    said = [f"Plugin {name} breaks {count} of {len(found[name])} promises." for name, count in broken.items() if count]
+    came = {name: Counter(outcome(each, debug) for each in found[name]) for name in found}
+    for name, count in came.items():
+        if not count["✗"]:
+            more = f", {count['-']} could not be" if count["-"] else ""
+            click.echo(f"Plugin {name} keeps all of its promises; {count['✓']} were checked{more}.")
+    said = [f"Plugin {name} breaks {n['✗']} of {n.total()} promises." for name, n in came.items() if n["✗"]]
     if said:
         raise BadPlugin(" ".join(said))
 
 
-def keeps(promise: "Check", debug: bool) -> bool:
-    """Check one promise, and say on one line how that went; with `debug`, also where an error came from."""
+def outcome(promise: "Check", debug: bool) -> str:
+    """Check one promise, and say on one line how that went, which begins with what is returned: ✓, ✗ or -.
+
+    With `debug`, also where an error came from.
+    """
     import traceback
 
     from rich.console import Console
     from rich.markup import escape
 
+    from ganzoo.core.errors import first_line
     from ganzoo.testing import Inapplicable, Violation
 
     console = Console(highlight=False)
@@ -78,15 +83,16 @@ def keeps(promise: "Check", debug: bool) -> bool:
         promise.run()
     except Inapplicable as reason:
         console.print(f"[dim]-  {title} ({escape(str(reason))})[/dim]")
+        return "-"
     except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and the other promises are checked too
         if debug:
             traceback.print_exc()
-        what = str(error) if isinstance(error, Violation) else foreign(error) + contract(promise.kind, error)
-        console.print(f"[red]✗  {title}. {escape(what)}[/red]")
-        return False
-    else:
-        console.print(f"[green]✓[/green]  {title}")
-    return True
+        failed = f"It fails: {type(error).__name__}: {first_line(error)}."
+        what = str(error) if isinstance(error, Violation) else failed + contract(promise.kind, error)
+        console.print(f"[red]✗  {title}. {escape(what + place(error, promise.plugin))}[/red]")
+        return "✗"
+    console.print(f"[green]✓[/green]  {title}")
+    return "✓"
 
 
 def contract(kind: str, error: Exception) -> str:
@@ -97,16 +103,21 @@ def contract(kind: str, error: Exception) -> str:
     return f" Expected is {spec.__doc__.splitlines()[0]}" if spec and isinstance(error, TypeError) else ""
 
 
-def foreign(error: Exception) -> str:
-    """An error that is no sentence of ganzoo's, and the line of the plugin that it came from."""
+def place(error: BaseException, plugin: str) -> str:
+    """The last line of the plugin's own on the way to an error that is no sentence of ganzoo's; else nothing."""
     import traceback
     from pathlib import Path
 
-    import ganzoo
-    from ganzoo.core.errors import first_line
+    from ganzoo.catalog import load_catalog
+    from ganzoo.core.errors import GanzooError
 
-    frames = traceback.extract_tb(error.__traceback__)
-    ours, libraries = str(Path(ganzoo.__file__).parent), f"{os.sep}torch{os.sep}"
-    theirs = [each for each in frames if not each.filename.startswith(ours) and libraries not in each.filename]
-    place = f", in {Path(theirs[-1].filename).name}, line {theirs[-1].lineno}" if theirs else ""
-    return f"It fails: {type(error).__name__}: {first_line(error)}{place}."
+    cause = error.__cause__ if isinstance(error, GanzooError) else error  # a promise may have put it in a sentence
+    if cause is None or isinstance(cause, GanzooError):
+        return ""
+    package = {each.name: each.module.partition(".")[0] for each in load_catalog().plugins}[plugin]
+    frames = [
+        (frame.f_code.co_filename, line)
+        for frame, line in traceback.walk_tb(cause.__traceback__)
+        if frame.f_globals.get("__name__", "").partition(".")[0] == package
+    ]
+    return f" This is in {Path(frames[-1][0]).name}, line {frames[-1][1]}." if frames else ""

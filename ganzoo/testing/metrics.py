@@ -165,13 +165,18 @@ def numbers(spec: MetricSpec, evidence: Evidence) -> Numbers:
         ensure("[" not in name, f"the name {name!r} holds a bracket, which begins the extractor's")
         ensure("FID" not in name.split(), "a number is called FID, which the host alone says, of Inception's features")
         each = value if isinstance(value, list) else [value]
-        ensure(all(isinstance(one, float) for one in each), f"{name} is no float, and no list of them")
+        ensure(all(isinstance(one, float) for one in each), f"{name} is no float, and no list of them; write float(…)")
         ensure(np.isfinite(each).all(), f"{name} is not finite")
     return found
 
 
 def same(one: Numbers, other: Numbers) -> bool:
-    return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
+    """Whether all numbers are; NaN, which is another promise's, is the same as NaN."""
+    try:
+        np.testing.assert_equal(one, other)
+    except AssertionError:
+        return False
+    return True
 
 
 OF_METRICS: dict[str, Callable[[Any], None]] = {

@@ -1,6 +1,7 @@
 """Promises of losses, regularizers and augmentations."""
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ from ganzoo.testing.report import Inapplicable, Violation, ensure
 from ganzoo.testing.toys import COUNT, SAMPLES, Linear, OwnNoise, Perceptron, meeting, real_samples
 
 NEAR = 0.1  # of logits
+STEPS = (0, 10**6)  # of what follows a schedule, the beginning and the end
 PLAYERS: tuple[Player, ...] = ("discriminator", "generator")
 
 
@@ -40,10 +42,11 @@ def total(terms: Terms) -> Tensor:
 
 
 def play_of(real: Tensor | None, fake: Tensor) -> Play:
-    """One of which a loss can read logits alone."""
+    """One of which a loss can read logits and features, which are the same."""
     nothing = torch.zeros(len(fake), 2)
     batch = Batch(nothing, None, nothing, TorchNoise(len(fake)))
-    return Play(batch, nothing, None if real is None else Verdict(real), Verdict(fake))
+    on_real = None if real is None else Verdict(real, features=real[:, None])
+    return Play(batch, nothing, on_real, Verdict(fake, features=fake[:, None]))
 
 
 def pulls_each_player_its_way(spec: LossSpec) -> None:
@@ -57,7 +60,7 @@ def pulls_each_player_its_way(spec: LossSpec) -> None:
         real, fake = (scale * torch.randn(2, COUNT)).requires_grad_()
         costs = total(loss.discriminator(play_of(real, fake)))
         raised, lowered = torch.autograd.grad(costs, (real, fake))
-        on_real = real if loss.needs_real_for_generator else None
+        on_real = real + 1 if loss.needs_real_for_generator else None  # above the fake ones, which may be drawn to it
         (wanted,) = torch.autograd.grad(total(loss.generator(play_of(on_real, fake))), fake)
         ensure(all(slope.isfinite().all() for slope in (raised, lowered, wanted)), "a gradient is not finite")
         ensure(
@@ -79,42 +82,57 @@ def loss_keeps_its_state(spec: LossSpec) -> None:
 
 
 def teaches_its_player(spec: RegularizerSpec) -> None:
-    """Finite terms with gradients for its player, or a change of its weights after a step, or both."""
+    """Finite terms with gradients for its player, or a change of its weights after a step, or both, early or late."""
     reasons = []
-    for sample in SAMPLES:
-        for scale in (0.0, 1.0):
-            regularizer: Regularizer = spec.build(spec.options())
-            ensure(isinstance(regularizer, Regularizer) and regularizer.interval >= 1, "it is no Regularizer")
-            for player in PLAYERS if regularizer.player == "both" else (regularizer.player,):
-                players = Players(Linear(sample), Perceptron(sample))
-                try:
-                    teaches(regularizer, players, player, meeting(players, sample, player, scale))
-                except Violation:
-                    raise
-                except GanzooError as error:
-                    reasons.append(str(error))
+    for sample, scale in product(SAMPLES, (0.0, 1.0)):
+        regularizer: Regularizer = spec.build(spec.options())
+        ensure(isinstance(regularizer, Regularizer) and regularizer.interval >= 1, "it is no Regularizer")
+        ensure(acts(regularizer), "it does nothing; override `terms`, or `after_step`")
+        for player in PLAYERS if regularizer.player == "both" else (regularizer.player,):
+            players, taught = Players(Linear(sample), Perceptron(sample)), []
+            try:
+                for step in STEPS:
+                    play = meeting(players, sample, player, scale, step)
+                    taught.append(teaches(regularizer, players, player, play))
+            except Violation:
+                raise
+            except GanzooError as error:
+                reasons.append(str(error))
+            else:
+                reasons += [] if any(taught) else [f"it does nothing for the {player}"]
     if len(reasons) >= 2 * len(SAMPLES):
         raise Inapplicable(f"it needs other networks than those of the check: {reasons[0]}")
 
 
-def teaches(regularizer: Regularizer, players: Players, player: Player, play: Play) -> None:
-    """Raise Violation unless it does something for that player, in finite numbers."""
+def acts(regularizer: Regularizer) -> bool:
+    """Whether it overrides what a regularizer can do."""
+    own = type(regularizer)
+    return own.terms is not Regularizer.terms or own.after_step is not Regularizer.after_step
+
+
+def teaches(regularizer: Regularizer, players: Players, player: Player, play: Play) -> bool:
+    """Whether it does something for that player. Raises Violation unless in finite numbers that reach its weights."""
     own = list(getattr(players, player).parameters())
     before, random = [weight.detach().clone() for weight in own], torch.get_rng_state()
     terms = regularizer.terms(play, players)
     regularizer.after_step(players)
     ensure_own_noise(random, "play.batch.noise")
     acted = any(not torch.equal(weight, old) for weight, old in zip(own, before, strict=True))
-    ensure(terms or acted, f"it does nothing for the {player}, its `player`; give terms, or act in after_step")
+    ensure(
+        isinstance(terms, dict),
+        f"its `terms` gives a {type(terms).__name__}; return a dict, empty where there are none",
+    )
     ensure(all(weight.isfinite().all() for weight in own), "it makes weights infinite")
     if terms:
-        slopes = torch.autograd.grad(total(terms), own, allow_unused=True)
+        cost = total(terms)
+        slopes = torch.autograd.grad(cost, own, allow_unused=True) if cost.requires_grad else ()
         found = [slope for slope in slopes if slope is not None]
         ensure(
-            any(slope.abs().sum() > 0 for slope in found),
+            any(slope.abs().sum() > 0 for slope in found) or (found and not cost),  # a penalty may have nothing to say
             f"no gradient reaches the {player}, its `player`; look for detach, and for a missing create_graph=True",
         )
         ensure(all(slope.isfinite().all() for slope in found), "a gradient is not finite")
+    return bool(terms) or acted
 
 
 def ensure_own_noise(before: Tensor, instead: str) -> None:

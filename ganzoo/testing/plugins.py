@@ -38,7 +38,8 @@ def imports_no_torch(name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOAD, name], env=environment, capture_output=True, text=True, check=False
     )
-    ensure(done.returncode == 0, f"it cannot be loaded alone: {done.stderr.strip().splitlines()[-1:]}")
+    why = done.stderr.strip().splitlines()[-1:] or [f"it ended with {done.returncode}"]
+    ensure(done.returncode == 0, f"it cannot be loaded alone: {why[0]}")
     light = done.stdout.split()[-1] == "False"
     ensure(light, "it imports torch at once, which takes seconds; import it within the functions that build")
 

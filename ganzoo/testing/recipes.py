@@ -28,7 +28,7 @@ def says_what_it_is_for(name: str) -> None:
 
 
 def trains_exports_and_can_be_sampled(name: str) -> None:
-    """Two steps of narrow networks on small batches of data of some shape that fits them; then the self-test."""
+    """Two steps of narrow networks on small batches of data that fit them; then the self-test."""
     from ganzoo.export.bundle import export  # noqa: PLC0415 - what follows imports torch
     from ganzoo.sampling.self_test import run_self_test  # noqa: PLC0415
 
@@ -46,10 +46,13 @@ def trains_exports_and_can_be_sampled(name: str) -> None:
 
 
 def trained(name: str, folder: Path) -> Any:
-    """The run of two steps on the first stand-in data that fit."""
+    """The run of two steps, on the recipe's own data where these are no files, else on the first stand-in that fits."""
     import ganzoo  # noqa: PLC0415
 
-    settings, reasons = small(name), []
+    catalog, settings, reasons = load_catalog(), small(name), []
+    own = catalog.datasets[resolve(find_recipe(name, catalog), catalog).dataset.name]
+    if not (own.files or own.takes_path or own.argument):
+        return ganzoo.train(name, settings=settings, out=folder / "runs", quiet=True)
     for number, shape in enumerate(SHAPES):
         data = folder / f"data-{number}.npz"
         write_stand_in(data, shape)

@@ -1,4 +1,4 @@
-"""The small partners that a component is checked with. N = 5 samples, Z = 64."""
+"""The small partners that a component is checked with. N = 8 samples, Z = 64."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from ganzoo.contracts import Batch, Play, Player, Players, Verdict
 from ganzoo.core.specs import Code, SampleSpec
 from ganzoo.latents import Values, Words, normals
 
-COUNT, SIZE = 5, 64  # N, Z
+COUNT, SIZE = 8, 64  # N, Z; what compares samples in fours can
 CODE = Code(categories=(3,), continuous=2)
 SAMPLES = (
     SampleSpec((1, 8, 8), 10, CODE),
@@ -17,6 +17,7 @@ SAMPLES = (
     SampleSpec((3, 32, 32), 10, CODE),
     SampleSpec((2,), 10, CODE),
 )
+LARGER = tuple(SampleSpec((3, side, side), 10, CODE) for side in (64, 128, 256))  # for what fits none of them
 
 
 class Normals:
@@ -91,10 +92,10 @@ def latents_of(code: Code) -> Tensor:
     return torch.cat([*columns, torch.randn(COUNT, SIZE - code.size)], 1)
 
 
-def meeting(players: Players, sample: SampleSpec, player: Player, scale: float = 1.0) -> Play:
+def meeting(players: Players, sample: SampleSpec, player: Player, scale: float = 1.0, step: int = 0) -> Play:
     """A play as the trainer makes it, with samples that want gradients."""
     real = real_samples(sample, scale=scale).requires_grad_()
     labels, z = torch.arange(COUNT) % max(sample.num_classes, 1), latents_of(sample.code)
     fake, judge = players.generator(z, labels), players.discriminator
     batch = Batch(real, labels, z, OwnNoise())
-    return replace(Play(batch, fake, judge(real, labels), judge(fake, labels)), player=player)
+    return replace(Play(batch, fake, judge(real, labels), judge(fake, labels)), player=player, step=step)

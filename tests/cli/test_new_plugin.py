@@ -40,13 +40,28 @@ def test_it_makes_a_plugin_under_the_given_name_and_says_what_comes_next(kind: s
         "pyproject.toml",
         "src/my_own/__init__.py",
         f"src/my_own/{kind}.py",
-        f"tests/test_{kind}.py",
+        "tests/test_my_own.py",
     }
     assert done.stdout.splitlines()[1:] == [
-        "  pip install -e './my_own[test]'",
+        '  pip install -e "./my_own[test]"',
         "  pytest my_own --ganzoo-plugin my_own",
         "  ganzoo train my-own-gan" if trains else "  ganzoo evaluate digits --metrics my-own",
     ]
+
+
+@pytest.mark.parametrize(
+    ("out", "pip", "pytest_"),
+    [
+        ("of mine", '"./of mine/my_own[test]"', '"of mine/my_own"'),
+        ("it's", '"./it\'s/my_own[test]"', '"it\'s/my_own"'),
+        ("100$", "'./100$/my_own[test]'", "'100$/my_own'"),
+    ],
+)
+def test_its_commands_are_in_quotes_that_shells_take_off(out: str, pip: str, pytest_: str, here: Path) -> None:
+    """Double ones, which alone cmd.exe knows, but where sh would find a variable in these."""
+    said = ganzoo("new-plugin", "my_own", "--out", out).stdout.splitlines()
+
+    assert said[1:3] == [f"  pip install -e {pip}", f"  pytest {pytest_} --ganzoo-plugin my_own"]
 
 
 def test_every_kind_has_a_folder_and_a_loss_is_what_one_gets_unasked(here: Path) -> None:
@@ -77,7 +92,7 @@ def test_help_teaches_what_comes_next() -> None:
 
     for command in (
         "ganzoo new-plugin my_net --kind generator",
-        "pip install -e './my_loss[test]'",
+        'pip install -e "./my_loss[test]"',
         "pytest my_loss --ganzoo-plugin my_loss",
         "ganzoo train my-loss-gan",
     ):
@@ -166,9 +181,7 @@ def test_its_tests_and_ganzoo_s_promises_hold_at_once(work: Path) -> None:
 def test_the_tests_of_every_kind_pass_against_what_pip_installed(work: Path) -> None:
     folders = [f"my plugins/my_{kind}/tests" for kind in KINDS]
 
-    done = run(
-        work, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "--import-mode=importlib", *folders
-    )
+    done = run(work, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", *folders)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "skipped" not in done.stdout
@@ -257,6 +270,7 @@ def test_edits_of_it_are_seen_from_the_folder_that_it_was_made_in(work: Path) ->
         ("生成", "no name for a plugin", "plugin"),
         ("Class", "no name for a plugin", "my_class"),
         ("lambda", "a keyword of Python", "my_lambda"),
+        ("aux", "no name for a folder on Windows", "my_aux"),
         ("vanilla", "the name of an installed plugin", "my_vanilla"),
         ("json", "the name of a module that can be imported already", "my_json"),
         ("torch", "the name of a module that can be imported already", "my_torch"),

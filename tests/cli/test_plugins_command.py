@@ -84,7 +84,19 @@ def ganzoo_datasets():
     words = {"summary": "A flawed one", "source": "https://example.org", "licence": "CC0-1.0"}
     return [DatasetSpec(name="NAME", open=open_it, **words)]
 """
-SOUND = {"generator": GENERATOR, "discriminator": DISCRIMINATOR, "loss": LOSS, "dataset": DATA}
+METRIC = """
+from ganzoo.api import MetricSpec, hookimpl
+
+def determinant(evidence):
+    import numpy as np
+    return {"determinant": float(np.linalg.inv(np.eye(3))[0, 0])}
+
+@hookimpl
+def ganzoo_metrics():
+    words = {"summary": "A flawed one", "source": "https://example.org"}
+    return [MetricSpec(name="NAME", build=lambda options: determinant, sees="samples", **words)]
+"""
+SOUND = {"generator": GENERATOR, "discriminator": DISCRIMINATOR, "loss": LOSS, "dataset": DATA, "metric": METRIC}
 
 FLAWS = {  # what is replaced, by what, the promise that is broken, and what is said
     "range": ("generator", ".tanh()", ".tanh().mul(2)", "draws the data's shape", "end with tanh"),
@@ -94,6 +106,21 @@ FLAWS = {  # what is replaced, by what, the promise that is broken, and what is 
     "unlabelled": ("generator", ", labels=None", "", "draws the data's shape", "Expected is `build(sample, Z, "),
     "fixed": ("generator", ".unflatten(1,", ".reshape(64, *", "exports with any batch", "any number of samples"),
     "crash": ("generator", "return self", "raise OSError('no')  #", "draws the data's shape", "in crash.py, line 14"),
+    "ganzoo_beside": (
+        "generator",
+        "return self",
+        "raise OSError('no')  #",
+        "draws the data's shape",
+        "in ganzoo_beside.py",
+    ),
+    "numpys": ("metric", "np.eye(3)", "np.zeros((3, 3))", "says the same twice", "is in numpys.py, line 6"),
+    "elsewhere": (
+        "loss",
+        "\nclass",
+        "\nimport sys; 'ganzoo.cli' in sys.modules or sys.exit('only here')\nclass",
+        "imports no torch until it builds",
+        "loaded alone: only here.",
+    ),
     "batch": ("discriminator", "nn.Tanh()", "nn.BatchNorm1d(8)", "is row-wise where it says so", "row_wise=False"),
     "column": ("discriminator", "[:, 0]", "", "says one logit for each sample", "take [:, 0]"),
     "bare": ("discriminator", "Verdict(", "(", "says one logit for each sample", "return Verdict(logits)"),
@@ -131,6 +158,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, (kind, good, bad, *_) in FLAWS.items():
         assert good in SOUND[kind]
         install(site, name, SOUND[kind].replace(good, bad).replace("NAME", f"my-{name}"))
+    choosy = SOUND["generator"].replace("    import torch", "    from ganzoo.api import BadData; raise BadData('no')")
+    install(site, "choosy", choosy.replace("NAME", "my-choosy"))
     for name, (code, _) in UNUSED.items():
         install(site, name, code)
     return site
@@ -140,6 +169,7 @@ CALLS = {  # by what is asked: the words after `ganzoo`
     "all": ["plugins", "check", *SOUND, *FLAWS],
     "debug": ["--debug", "plugins", "check", "crash"],
     "unknown": ["plugins", "check", "generator", "genarator"],
+    "choosy": ["plugins", "check", "choosy"],
     **{name: ["plugins", "check", name] for name in UNUSED},
 }
 CODE = """
@@ -184,6 +214,15 @@ def test_sound_plugins_beside_them_keep_all_promises(checked: Done) -> None:
             rf"^Plugin {kind} keeps all of its promises; \d+ were checked\.$", checked.stdout, re.MULTILINE
         )
         assert f"✗  {kind} my-{kind}:" not in checked.stdout
+
+
+def test_promises_that_cannot_be_checked_are_counted_apart(done: dict[str, Done]) -> None:
+    said = done["choosy"].stdout
+
+    kept, passed = (len(re.findall(rf"^{mark}  ", said, re.MULTILINE)) for mark in "✓-")
+
+    assert passed == len(re.findall(r"\(it fits none of the samples of the check: no\)", said)) > 0
+    assert said.endswith(f"Plugin choosy keeps all of its promises; {kept} were checked, {passed} could not be.\n")
 
 
 def test_any_broken_promise_makes_it_fail_without_a_traceback(checked: Done) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganzoo.catalog import Catalog, Plugin, Shelf
+from ganzoo.catalog import Catalog, Plugin, Shelf, load_catalog
 from ganzoo.contracts import Noise, Play, Players, Regularizer, Terms, Verdict
 from ganzoo.core.errors import BadData, BadPlugin, UnknownName
 from ganzoo.core.specs import (
@@ -150,12 +150,42 @@ def test_one_that_says_that_it_reads_labels_must() -> None:
     )
 
 
-def test_one_that_fits_nothing_is_found_out() -> None:
+def test_one_that_fits_nothing_is_not_judged() -> None:
     def refuse(*_: object) -> nn.Module:
         raise BadData("Nothing fits")
 
-    with pytest.raises(Violation, match="fits neither pictures nor points: Nothing fits"):
+    with pytest.raises(Inapplicable, match=r"fits none of the samples of the check: Nothing fits$"):
         promises("generators", generator(refuse))["draws the data's shape"].run()
+
+
+def test_one_for_larger_pictures_alone_is_judged_by_these() -> None:
+    class Large(Social):
+        def __init__(self, sample: SampleSpec, size: int, _: object = None) -> None:
+            if sample.shape != (3, 64, 64):
+                raise BadData("only 64 pixels")
+            nn.Module.__init__(self)
+            self.layers = nn.Sequential(nn.Linear(size, sample.size), nn.Tanh(), nn.Unflatten(1, sample.shape))
+
+    assert "A sample depends on its batch" in broken("generators", generator(Large))["draws each sample by itself"]
+
+
+class Blank(Plain):
+    """Draws grey until it has trained, and not the label either."""
+
+    def __init__(self, sample: SampleSpec, size: int, _: object = None) -> None:
+        super().__init__(sample, size)
+        self.labels = nn.Embedding(10, size)
+        for layer in (self.layers[0], self.labels):
+            nn.init.zeros_(layer.weight)
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        assert labels is not None
+        return super().forward(latents + self.labels(labels))
+
+
+def test_weights_that_begin_at_zero_break_no_promise() -> None:
+    assert broken("generators", generator(Blank, conditional=True)) == {}
+    assert broken("discriminators", discriminator(Undecided)) == {}
 
 
 class Judge(nn.Module):
@@ -193,6 +223,44 @@ class Comparing(Judge):
         return super().forward(samples - samples.mean(0))
 
 
+class Undecided(Judge):
+    """Says 0 until it has trained."""
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        nn.init.zeros_(self.layers[-1].weight)
+        nn.init.zeros_(self.layers[-1].bias)
+
+
+class Grouping(Judge):
+    """Compares samples in fours, as StyleGAN does, Karras et al. (2018), arXiv:1710.10196, section 3."""
+
+    def forward(self, samples: Tensor, labels: Tensor | None = None) -> Verdict:
+        groups = samples.flatten(1).reshape(min(4, len(samples)), -1, samples[0].numel())
+        deviation = (groups.var(0, unbiased=False) + 1e-8).sqrt().mean(1)
+        return Verdict(super().forward(samples).logits + deviation.repeat(len(groups)))
+
+
+class Rebuilding(Judge):
+    """Heads that only features and a reconstruction come from."""
+
+    def __init__(self, sample: SampleSpec, _: object = None) -> None:
+        super().__init__(sample)
+        self.heads = nn.ModuleList([nn.Linear(sample.size, 3), nn.Linear(sample.size, sample.size)])
+
+    def forward(self, samples: Tensor, labels: Tensor | None = None) -> Verdict:
+        features, rebuilt = (head(samples.flatten(1)) for head in self.heads)
+        return Verdict(super().forward(samples).logits, features, reconstruction=rebuilt.view_as(samples))
+
+
+class DeafButRebuilding(Rebuilding):
+    """Gradients reach the samples, but from what the generator does not learn from."""
+
+    def forward(self, samples: Tensor, labels: Tensor | None = None) -> Verdict:
+        heard = super().forward(samples)
+        return Verdict(super().forward(samples.detach()).logits, heard.features, reconstruction=heard.reconstruction)
+
+
 class Talkative(Judge):
     """Says classes, of which its spec says nothing."""
 
@@ -205,6 +273,7 @@ JUDGES: dict[type[Judge], tuple[str, str]] = {
     Bare: ("says one logit for each sample", r"returns a Tensor; return Verdict\(logits\)"),
     Sure: ("says logits, not probabilities", "leave the sigmoid to the loss"),
     Deaf: ("says one logit for each sample", "No gradient reaches the samples"),
+    DeafButRebuilding: ("says one logit for each sample", "No gradient reaches the samples"),
     Comparing: ("is row-wise where it says so", "depends on other samples"),
     Talkative: ("names what it must be taught", r"Its verdicts have \['class_logits'\], and its spec says \[\]"),
 }
@@ -216,7 +285,9 @@ def discriminator(build: type[Judge], *, row_wise: bool = True) -> Discriminator
 
 def test_a_discriminator_without_a_flaw_keeps_all_promises() -> None:
     assert broken("discriminators", discriminator(Judge)) == {}
-    assert broken("discriminators", discriminator(Comparing, row_wise=False)) == {}
+    for mixing in (Comparing, Grouping):
+        assert broken("discriminators", discriminator(mixing, row_wise=False)) == {}
+    assert broken("discriminators", discriminator(Rebuilding)) == {}
 
 
 @pytest.mark.parametrize("flaw", JUDGES, ids=lambda flaw: flaw.__name__)
@@ -270,8 +341,71 @@ def test_a_flawed_loss_is_found_out(loss: Callable[[], Any], words: str) -> None
     assert any(words in said for said in found.values())
 
 
+class Matching(Backwards):
+    """Draws the made samples' mean logit or feature to the real ones', from either side."""
+
+    needs_real_for_generator = True
+
+    def __init__(self, part: str, sign: int = 1) -> None:
+        self.part, self.sign = part, sign
+
+    def generator(self, play: Play) -> Terms:
+        real, fake = (getattr(verdict, self.part).mean(0) for verdict in (play.on_real, play.on_fake))
+        return {"loss": self.sign * (real - fake).square().sum()}
+
+
+@pytest.mark.parametrize("part", ["logits", "features"])
+def test_a_loss_that_matches_means_keeps_all_promises_unless_it_drives_them_apart(part: str) -> None:
+    assert broken("losses", LossSpec(build=lambda _: Matching(part), **WORDS)) == {}
+    (said,) = broken("losses", LossSpec(build=lambda _: Matching(part, -1), **WORDS)).values()
+    assert "generator is pulled the wrong way" in said
+
+
 class Nothing(Regularizer):
     """Does nothing."""
+
+
+class Forgotten(Regularizer):
+    """Computes, and gives nothing."""
+
+    def terms(self, play: Play, players: Players) -> Any:
+        assert play.on_real is not None
+        play.on_real.logits.square().mean()
+
+
+class Cut(Regularizer):
+    """No gradient reaches anything."""
+
+    def terms(self, play: Play, players: Players) -> Terms:
+        assert play.on_real is not None
+        return {"size": play.on_real.logits.detach().square().mean()}
+
+
+class Satisfied(Regularizer):
+    """Is 0 while slopes are below 1. Petzka et al. (2018), arXiv:1709.08894, equation 10."""
+
+    needs_sample_gradients = True
+
+    def terms(self, play: Play, players: Players) -> Terms:
+        assert play.on_real is not None
+        (slope,) = torch.autograd.grad(play.on_real.logits.sum(), play.batch.real, create_graph=True)
+        return {"size": (slope.flatten(1).norm(dim=1) - 1000).relu().square().mean()}
+
+
+class Late(Regularizer):
+    """Begins when the game is warm."""
+
+    def terms(self, play: Play, players: Players) -> Terms:
+        assert play.on_real is not None
+        return {"size": play.on_real.logits.square().mean()} if play.step > 1000 else {}
+
+
+class Clipping(Regularizer):
+    """To ±1, where fresh weights are anyway."""
+
+    def after_step(self, players: Players) -> None:
+        for weight in players.discriminator.parameters():
+            weight.data.clamp_(-1, 1)
 
 
 class Elsewhere(Regularizer):
@@ -299,7 +433,9 @@ class Particular(Regularizer):
 @pytest.mark.parametrize(
     ("flaw", "words"),
     [
-        (Nothing, "does nothing"),
+        (Nothing, "It does nothing; override `terms`, or `after_step`"),
+        (Forgotten, "Its `terms` gives a NoneType; return a dict"),
+        (Cut, "No gradient reaches the discriminator"),
         (Elsewhere, "No gradient reaches the gen"),
         (Restless, "global generator, so that a resumed run is another; draw from play.batch.noise"),
     ],
@@ -309,9 +445,18 @@ def test_a_flawed_regularizer_is_found_out(flaw: Callable[[], Regularizer], word
     assert any(words in said for said in found.values())
 
 
-def test_a_regularizer_that_wants_other_networks_is_not_judged() -> None:
-    check = promises("regularizers", RegularizerSpec(build=lambda _: Particular(), **WORDS))["teaches its player"]
-    with pytest.raises(Inapplicable, match="It wants a mapping network"):
+@pytest.mark.parametrize("sound", [Satisfied, Late])
+def test_a_regularizer_that_has_nothing_to_say_yet_is_sound(sound: Callable[[], Regularizer]) -> None:
+    promises("regularizers", RegularizerSpec(build=lambda _: sound(), **WORDS))["teaches its player"].run()
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [(Particular, "It wants a mapping network"), (Clipping, "it does nothing for the discriminator")],
+)
+def test_a_regularizer_that_wants_other_networks_is_not_judged(other: Callable[[], Regularizer], words: str) -> None:
+    check = promises("regularizers", RegularizerSpec(build=lambda _: other(), **WORDS))["teaches its player"]
+    with pytest.raises(Inapplicable, match=words):
         check.run()
 
 
@@ -355,22 +500,38 @@ def test_words_that_break_the_rules_are_found_out() -> None:
     assert "blanks or capitals" in broken("losses", spec)["says what it is"]
 
 
-def test_a_recipe_that_says_too_little_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ganzoo.catalog import load_catalog
-
-    path = tmp_path / "silent.toml"
-    names = 'generator = "mlp"\ndiscriminator = "mlp"\nloss = "non-saturating"\nlatents = "normal"\ndataset = "ring"\n'
-    path.write_text(f"steps = 1\n{names}")
+@pytest.fixture
+def check_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Runs the check of a promise of a recipe that says nothing but its parts, for a data set."""
     recipes = load_catalog().recipes
-    monkeypatch.setitem(recipes.items, "silent", path)
+    monkeypatch.setitem(recipes.items, "silent", tmp_path / "silent.toml")
     monkeypatch.setitem(recipes.provider, "silent", "vanilla")
-    (check,) = (
-        each
-        for each in checks(load_catalog(), "vanilla")
-        if each.component == "silent" and each.promise == "says what it is for"
-    )
+
+    def run(promise: str, dataset: str) -> None:
+        names = 'generator = "mlp"\ndiscriminator = "mlp"\nloss = "non-saturating"\nlatents = "normal"\n'
+        (tmp_path / "silent.toml").write_text(f'steps = 1\n{names}dataset = "{dataset}"\n')
+        each = {check.promise: check for check in checks(load_catalog(), "vanilla") if check.component == "silent"}
+        each[promise].run()
+
+    return run
+
+
+def test_a_recipe_that_says_too_little_is_found_out(check_recipe: Callable[[str, str], None]) -> None:
     with pytest.raises(Violation, match="does not say: summary, paper, good_for, expect, differences"):
-        check.run()
+        check_recipe("says what it is for", "ring")
+
+
+def test_a_recipe_trains_on_its_own_data_where_these_are_no_files(
+    check_recipe: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other data, of another shape, would not show that there are too few."""
+    spec = DatasetSpec(open=lambda *_: Data(PICTURES[:1]), licence="CC0-1.0", **WORDS)
+    monkeypatch.setitem(load_catalog().datasets.items, "flawed", spec)
+    monkeypatch.setitem(load_catalog().datasets.provider, "flawed", "vanilla")
+
+    check_recipe("trains, exports and can be sampled", "ring")
+    with pytest.raises(Violation, match="1 sample"):
+        check_recipe("trains, exports and can be sampled", "flawed")
 
 
 def data_set(samples: Any, labels: Any = None, classes: tuple[str, ...] = (), **more: Any) -> dict[str, str]:
@@ -386,6 +547,7 @@ def test_sound_data_sets_keep_all_promises() -> None:
     assert data_set(PICTURES) == {}
     assert data_set(PICTURES[..., :3, :3]) == {}
     assert data_set(PICTURES, np.arange(10) % 2, ("a", "b")) == {}
+    assert data_set(PICTURES, np.zeros(10, np.int64), ("a", "b")) == {}  # a part of another one may lack a class
     assert data_set(np.random.default_rng(0).standard_normal((10, 2), np.float32)) == {}
 
 
@@ -396,7 +558,6 @@ def test_sound_data_sets_keep_all_promises() -> None:
         ({"samples": PICTURES // 128}, "No pixel is brighter than 1; white is 255"),
         ({"samples": PICTURES.transpose(0, 2, 3, 1)}, "A picture is [8, 8, 3]; channels come first"),
         ({"samples": np.full((10, 2), 255, np.float32)}, "Points are up to 255 away from 0"),
-        ({"samples": PICTURES, "labels": np.zeros(10, np.int64), "classes": ("a", "b")}, "No sample is of class b"),
         ({"samples": PICTURES, "licence": ""}, "It names no licence"),
         ({"samples": PICTURES, "argument": "side"}, "Its argument 'side' is none of its options"),
         (

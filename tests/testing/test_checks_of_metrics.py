@@ -133,6 +133,15 @@ def test_a_direction_of_a_number_that_is_not_given_is_found_out() -> None:
     assert said == {"gives numbers of what it sees": "It says what is better of meen, which it does not give."}
 
 
+def test_a_number_that_is_none_is_found_out_once() -> None:
+    """NaN is not finite, and it is the same NaN each time; a whole number would be shown to nobody."""
+    assert set(broken(lambda _: {"mean": [1.0, float("nan")]})) == {
+        "gives numbers of what it sees",
+        "refuses too few samples",
+    }
+    assert "write float(…)" in broken(lambda _: {"count": 1})["gives numbers of what it sees"]
+
+
 def test_one_that_wants_other_samples_is_not_judged() -> None:
     def choosy(_: Evidence) -> Found:
         raise BadData("It takes 10,000 samples")

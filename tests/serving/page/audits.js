@@ -22,6 +22,7 @@ function lacks() {
   if (new Set(ids).size !== ids.length) found.push("an id twice");
   const levels = [...document.querySelectorAll("h1, h2, h3")].filter(isShown).map((node) => node.tagName);
   if (levels.filter((level) => level === "H1").length !== 1) found.push(`headings ${levels}`);
+  if (levels.some((level, i) => Number(level[1]) > Number(levels[i - 1]?.[1] ?? 0) + 1)) found.push(`leaps: ${levels}`);
   for (const tag of ["main", "header", "footer"]) {
     if (document.querySelectorAll(`body > ${tag}`).length !== 1) found.push(`no ${tag}`);
   }
@@ -45,6 +46,32 @@ function background(node) {
   return numbers(colour)[3] === 0 && node.parentElement ? background(node.parentElement) : colour;
 }
 
+/** From 1 to 21: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio */
+function contrast(one, other) {
+  const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+  return (high + 0.05) / (low + 0.05);
+}
+
+/** The largest contrast of pixels [red, green, blue] with the first of them. */
+function widest(pixels) {
+  const colours = pixels.map((levels) => `rgb(${levels})`);
+  return Math.max(...colours.map((colour) => contrast(colour, colours[0])));
+}
+
+/** Fields and buttons whose line or surface has less than 3 to 1 with what is around them (WCAG 2.2, 1.4.11). */
+function unbounded() {
+  const exempt = ".quiet, .tile, [type=checkbox], [type=range], :disabled"; // words, pictures, the browser's own
+  return [...document.querySelectorAll("button, input, select")]
+    .filter((node) => !node.matches(exempt))
+    .map((node) => {
+      const { borderTopColor: line, backgroundColor: surface, borderTopWidth: width } = getComputedStyle(node);
+      const seen = [surface, ...(parseFloat(width) >= 1 ? [line] : [])].filter((colour) => numbers(colour)[3] !== 0);
+      return [Math.max(...seen.map((colour) => contrast(colour, background(node.parentElement)))), node.outerHTML];
+    })
+    .filter(([ratio]) => ratio < 3)
+    .map(([ratio, html]) => `${ratio.toFixed(2)}: ${html.slice(0, 120)}`);
+}
+
 /** Words whose contrast is below 4.5 to 1, or 3 to 1 where they are large (WCAG 2.2, 1.4.3). */
 function faint() {
   const exempt = ":disabled, .seed, .unseen, .skip, noscript, .preview";
@@ -54,8 +81,7 @@ function faint() {
     const [words, node] = [texts.currentNode.data.trim(), texts.currentNode.parentElement];
     if (!words || !isShown(node) || node.closest(exempt)) continue;
     const style = getComputedStyle(node);
-    const [low, high] = [luminance(style.color), luminance(background(node))].sort((a, b) => a - b);
-    const ratio = (high + 0.05) / (low + 0.05);
+    const ratio = contrast(style.color, background(node));
     if (ratio < (parseFloat(style.fontSize) >= 24 ? 3 : 4.5)) found.push(`${ratio.toFixed(2)}: ${words}`);
   }
   return found;

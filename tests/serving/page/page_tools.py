@@ -23,6 +23,20 @@ PIXELS = """selector => [...document.querySelectorAll(selector)].map(canvas => {
 })"""
 
 
+VIEWS = {
+    "cards": "",
+    "pictures": "model=vanilla-mlp",
+    "walk": "model=acgan&kept=1.1,2.2,3.3&frame=7",
+    "points": "model=ring",
+    "codes": "model=codes&codes=0:1_1:0.5",
+}
+
+AUDITS = Path(__file__).with_name("audits.js").read_text(encoding="utf-8")
+
+NO_STORAGE = """for (const storage of ["localStorage", "sessionStorage"])
+  Object.defineProperty(window, storage, { get() { throw new DOMException("refused", "SecurityError"); } });"""
+
+
 @contextmanager
 def serving(bundles: Path, *options: str) -> Iterator[str]:
     """The address of `ganzoo serve`, which ends with the block."""
@@ -94,6 +108,17 @@ class Visit:
         """The address's fragment, as a link that is copied now would hold it."""
         self.page.wait_for_timeout(400)  # sliders write their address when they have come to rest
         return dict(part.split("=", 1) for part in self.page.url.partition("#")[2].split("&"))
+
+
+def audit(visit: Visit, name: str, given: Any = None) -> Any:
+    """What one of the audits has found in the view that is open, or in what it is given."""
+    return visit.page.evaluate(f"given => {{ {AUDITS}\nreturn {name}(given); }}", given)
+
+
+def ready(visit: Visit, view: str) -> None:
+    visit.open(VIEWS[view])
+    visit.page.locator(".card img, .caption:not(:empty)").first.wait_for()
+    visit.page.wait_for_timeout(500)
 
 
 def drawn(bundle: Path, seeds: Sequence[int], label: int | None = None, truncation: float = 1.0) -> np.ndarray:

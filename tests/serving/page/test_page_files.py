@@ -1,6 +1,8 @@
 """What the page saves is what it shows; points are plotted where they are."""
 
+import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,6 +95,49 @@ def test_points_are_plotted_where_they_are(visit: Visit, bundles: Path, truncati
     assert inked[down, right].all()
     assert not (inked & ~near).any()
     assert visit.page.get_by_role("img", name="Scatter plot of 250 points").is_visible()
+
+
+def give_points(visit: Visit, dimensions: int) -> np.ndarray:
+    """Let the server's ring have points of so many numbers, float32 [1000, D] for seeds 0 to 999."""
+    points = np.random.default_rng(0).standard_normal((1000, dimensions)).astype(np.float32)
+
+    def models(route: Any) -> None:
+        answer = route.fetch().json()
+        [ring] = [model for model in answer["models"] if model["name"] == "ring"]
+        route.fulfill(json={"models": [ring | {"shape": [dimensions]}]})
+
+    def samples(route: Any) -> None:
+        file = io.BytesIO()
+        np.save(file, points[route.request.post_data_json["seeds"]])
+        route.fulfill(body=file.getvalue())
+
+    visit.page.route("**/v1/models", models)
+    visit.page.route("**/samples", samples)
+    return points
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "words"),
+    [(1, "points in 1 dimension"), (3, "points in 3 dimensions"), (5, "points in 5 dimensions")],
+)
+def test_points_on_a_line_or_in_space_are_plotted_by_their_first_numbers(
+    visit: Visit, dimensions: int, words: str
+) -> None:
+    points = np.concatenate([give_points(visit, dimensions), np.zeros((1000, 1), np.float32)], 1)[:, :2]
+    visit.open("model=ring&count=250")
+    visit.says("seeds 0 to 249")
+    picture = visit.pictures(".plot", channels=3)[0].astype(int)
+    right, down = plotted(points[:250], points[:256], picture.shape[1]).T
+
+    inked = picture[..., 0] - picture[..., 2] > 40
+    near = np.zeros_like(inked)
+    for x, y in zip(right, down, strict=True):
+        near[y - 4 : y + 5, x - 4 : x + 5] = True
+    assert inked[down, right].all()
+    assert not (inked & ~near).any()
+    visit.page.locator(".lead").get_by_text(words + " ·").wait_for()
+    heard = visit.page.locator(".plot").get_attribute("aria-label")
+    assert ("second number" in heard) == (dimensions > 1)
 
 
 def test_a_plot_is_saved_dark_on_white(visit: Visit) -> None:

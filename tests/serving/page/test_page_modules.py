@@ -173,6 +173,8 @@ def test_an_address_is_read_and_written_without_loss(modules: Path, address: str
         ("#model=m&codes=0:3_1:0.5_2:1.5_3:0_-1:0", "#model=m&seed=0"),
         ("#model=m&kept=1,2.3,3.1&frame=5", "#model=m&seed=0&kept=3.1"),  # without a label, or one that there is not
         ("#model=m&kept=1.1,2.1&frame=99", "#model=m&seed=0&kept=1.1,2.1&frame=24"),
+        ("#model=m&kept=3.1,3.1,5.2&frame=48", "#model=m&seed=0&kept=3.1,5.2&frame=24"),  # each is kept once
+        ("#model=m&kept=3.1,5.2,3.1_2:7_9:0", "#model=m&seed=0&kept=3.1,5.2"),  # alike without codes that are none
         ("#", "#"),
     ],
 )
