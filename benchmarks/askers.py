@@ -70,7 +70,8 @@ def requests(path: str, body: dict[str, Any], count: int) -> Iterator[bytes]:
     """`count` of them; each one's seeds follow the one's before."""
     for number in range(count):
         content = json.dumps(body | {"seed": number * body["count"]}).encode()
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(content)}"
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        head += f"Content-Length: {len(content)}"
         yield head.encode() + END + content
 
 

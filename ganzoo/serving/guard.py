@@ -3,10 +3,10 @@
 import asyncio
 import time
 from collections.abc import Container, Sequence
+from functools import lru_cache
 from secrets import compare_digest
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -64,22 +64,23 @@ class Guard:
 
     def refusal(self, scope: Scope) -> Response | None:
         """Why a request is not let in; None where it is."""
-        headers = Headers(scope=scope)
-        if self.hosts and name_of(headers.get("host", "")) not in self.hosts:
+        headers = dict(scope["headers"])
+        if self.hosts and name_of(headers.get(b"host", b"")) not in self.hosts:
             names = ", ".join(self.hosts)
             return problem(421, f"This server answers to {names} alone; --token or --public lets other names in.")
         if self.expected is None or not scope["path"].startswith(BEHIND_TOKEN):
             return None
-        if compare_digest(headers.get("authorization", "").encode("latin-1"), self.expected):
+        if compare_digest(headers.get(b"authorization", b""), self.expected):
             return None
         asked = "This server asks for a token: `Authorization: Bearer TOKEN`."
         return problem(401, asked, {"WWW-Authenticate": "Bearer"})
 
 
-def name_of(host: str) -> str | None:
+@lru_cache(maxsize=64)  # of all that a request costs here this would be a tenth
+def name_of(host: bytes) -> str | None:
     """The header's name, in small letters, without the port and without the brackets of IPv6."""
     try:
-        return urlsplit(f"//{host}").hostname
+        return urlsplit(f"//{host.decode('latin-1')}").hostname
     except ValueError:
         return None
 
