@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ganzoo.core.errors import UsageError
+from ganzoo.core.errors import GanzooError, UsageError
 from ganzoo.core.specs import Data, DatasetSpec, Rows
 from ganzoo.data.check import digest
 from ganzoo.data.fetch import load
@@ -57,13 +57,17 @@ def opens_the_same_twice(spec: DatasetSpec) -> None:
 
 
 def opened(spec: DatasetSpec) -> Data:
-    """With the defaults of its options. Raises Inapplicable for one that reads files: a check downloads nothing."""
+    """With the defaults of its options.
+
+    Raises Inapplicable for one that reads files, as a check downloads nothing, or that lacks a package or an argument.
+    """
     if spec.files or spec.takes_path:
         raise Inapplicable("it reads files, which a check does not have; try `ganzoo train … --dataset NAME`")
     try:
         return load(spec, spec.options(), None, lambda items, _title: items)
-    except UsageError as error:
-        if spec.argument:
+    except GanzooError as error:
+        asks = spec.argument and isinstance(error, UsageError)
+        if asks or isinstance(error.__cause__, ImportError):
             raise Inapplicable(str(error)) from error
         raise
 

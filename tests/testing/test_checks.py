@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ganzoo.catalog import Catalog, Plugin, Shelf, load_catalog
 from ganzoo.contracts import Noise, Play, Players, Regularizer, Terms, Verdict
-from ganzoo.core.errors import BadData, BadPlugin, UnknownName
+from ganzoo.core.errors import BadData, BadPlugin, GanzooError, UnknownName
 from ganzoo.core.specs import (
     AugmentationSpec,
     Code,
@@ -602,3 +602,17 @@ def test_a_check_leaves_torch_s_random_state_alone() -> None:
     before = torch.get_rng_state()
     promises("generators", generator(Plain))["draws the data's shape"].run()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_data_sets_whose_package_is_not_installed_are_not_judged() -> None:
+    def open_it(*_: object) -> Data:
+        try:
+            import no_such_package  # noqa: F401
+        except ImportError as error:
+            raise GanzooError("It needs the package no_such_package.") from error
+        raise AssertionError
+
+    spec = DatasetSpec(open=open_it, licence="CC0-1.0", **WORDS)
+    for promise in ("holds samples in their range", "opens the same twice"):
+        with pytest.raises(Inapplicable, match="no_such_package"):
+            promises("datasets", spec)[promise].run()
